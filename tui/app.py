@@ -1,0 +1,209 @@
+"""The dashboard: four screens over one workspace, which opens after the first paint."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from catalog.errors import QuarterdeckError
+from tui.screens.base import BaseScreen
+from tui.theme import THEMES
+
+if TYPE_CHECKING:
+    from catalog.series import BarSpec
+    from core.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+REFRESH_S = 0.5
+CLOSING_S = 5.0
+
+type LogSize = Literal["normal", "folded", "grown"]
+type Place = Literal["connection", "catalog", "fetch", "backtest"]
+
+
+def _connection() -> Screen[None]:
+    from tui.screens.connection import ConnectionScreen
+
+    return ConnectionScreen()
+
+
+def _catalog() -> Screen[None]:
+    from tui.screens.catalog import CatalogScreen
+
+    return CatalogScreen()
+
+
+def _fetch() -> Screen[None]:
+    from tui.screens.fetch import FetchScreen
+
+    return FetchScreen()
+
+
+def _backtest() -> Screen[None]:
+    from tui.screens.backtest import BacktestScreen
+
+    return BacktestScreen()
+
+
+class QuarterdeckApp(App[None]):
+    """The dashboard.
+
+    `open_workspace` is awaited after the first paint; a `QuarterdeckError` it raises ends the app
+    with that error in `failure`. The workspace is closed when the app ends, however it ends.
+    """
+
+    TITLE = "Quarterdeck"
+    CSS_PATH = "styles/shell.tcss"
+    DEFAULT_MODE = "connection"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "connection": _connection,
+        "catalog": _catalog,
+        "fetch": _fetch,
+        "backtest": _backtest,
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1,f1", "go('connection')", "Connection", show=False),
+        Binding("2,f2", "go('catalog')", "Catalog", show=False),
+        Binding("3,f3", "go('fetch')", "Fetch", show=False),
+        Binding("4,f4", "go('backtest')", "Backtest", show=False),
+        Binding("colon", "command_palette", "Commands by name", show=False),
+        Binding("question_mark", "help", "This help", show=False),
+        Binding("z", "size_log('folded')", "Fold the log, and back", show=False),
+        Binding("Z,shift+z", "size_log('grown')", "Grow the log, and back", show=False),
+        Binding("q", "quit", "Quit", show=False),
+    ]
+
+    def __init__(
+        self, open_workspace: Callable[[], Awaitable[Workspace]], *, title_profile: str
+    ) -> None:
+        super().__init__()
+        self.title_profile = title_profile
+        self.workspace: Workspace | None = None
+        self.failure: QuarterdeckError | None = None
+        self.log_size: LogSize = "normal"
+        self._open_workspace = open_workspace
+        self._opening: asyncio.Task[None] | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.exit)
+        self.set_interval(REFRESH_S, self.tick)
+
+    def on_ready(self) -> None:
+        self._opening = asyncio.create_task(self._open())
+
+    async def on_unmount(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        if self.workspace is None:
+            return
+        try:
+            await asyncio.wait_for(self.workspace.close(), CLOSING_S)
+        except TimeoutError:
+            logger.warning("closing took longer than %s s and was given up", CLOSING_S)
+
+    async def _open(self) -> None:
+        try:
+            self.workspace = await self._open_workspace()
+        except QuarterdeckError as error:
+            self.failure = error
+            self.exit(return_code=error.exit_code)
+            return
+        self.tick()
+        self.workspace.connect()
+
+    def tick(self) -> None:
+        """Let what is shown read the workspace."""
+        for screen in self.screen_stack:
+            if isinstance(screen, BaseScreen):
+                screen.tick()
+
+    def tell(self, error: QuarterdeckError) -> None:
+        """Show an error: what failed, why, and what to do next."""
+        steps = [f"{number}. {step}" for number, step in enumerate(error.steps, 1)]
+        message = "\n".join([error.reason, *steps] if error.reason else steps)
+        self.notify(message, title=error.title, severity="error", timeout=10, markup=False)
+
+    async def action_go(self, place: Place) -> None:
+        """Show another screen."""
+        await self.switch_mode(place)
+
+    async def go_with(
+        self, place: Literal["fetch", "backtest"], ids: tuple[str, ...], bars: BarSpec | None
+    ) -> None:
+        """Show a screen with its form filled in for these instruments and this bar type."""
+        await self.switch_mode(place)
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            screen.prefill(ids, bars)
+
+    def action_size_log(self, size: LogSize) -> None:
+        """Fold or grow the log, or bring it back."""
+        self.log_size = "normal" if self.log_size == size else size
+        self.tick()
+
+    async def action_help(self) -> None:
+        """Show the keys of this screen."""
+        from tui.screens.help import Help
+
+        await self.push_screen(Help(self.screen))
+
+    async def action_quit(self) -> None:
+        """End the program; asks first while jobs run."""
+        from tui.screens.confirm import Confirm
+
+        running = self.workspace.jobs.running if self.workspace else ()
+        if not running:
+            self.exit()
+            return
+        titles = "\n".join(f"{job.kind} {job.title}" for job in running)
+
+        def answered(quit_now: bool | None) -> None:
+            if quit_now:
+                self.exit()
+
+        await self.push_screen(
+            Confirm("Quit while jobs run?", f"They are cancelled; what is stored stays.\n{titles}"),
+            answered,
+        )
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every binding in force that says what it does, by name."""
+        seen = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.system or not binding.description or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            yield SystemCommand(
+                binding.description,
+                active.tooltip or f"key {self.get_key_display(binding)}",
+                self._runner(binding.action, active.node),
+            )
+        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+
+    def _runner(self, action: str, node: object) -> Callable[[], object]:
+        return lambda: self.call_later(self.run_action, action, node)
+
+    def _fatal_error(self) -> None:
+        # Textual would print the traceback with all locals over the user's terminal.
+        logger.exception("the dashboard ended unexpectedly")
+        self.failure = QuarterdeckError(
+            "The dashboard ended unexpectedly",
+            "a mistake in the program; nothing that was stored is lost",
+            "the details are in the log file",
+        )
+        self._return_code = self.failure.exit_code
+        self._close_messages_no_wait()

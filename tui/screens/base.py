@@ -1,0 +1,86 @@
+"""What all screens share: header, log panel, key bar, and the keys that work everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from tui.widgets.header import Header, Status
+from tui.widgets.keybar import KeyBar
+from tui.widgets.log import LogPanel
+
+if TYPE_CHECKING:
+    from catalog.series import BarSpec
+    from core.workspace import Workspace
+    from tui.app import QuarterdeckApp
+
+
+class BaseScreen(Screen[None]):
+    """One of the four screens. A subclass gives `compose_body` and `refresh_view`.
+
+    `refresh_view` is called twice a second while the screen is shown: it reads snapshots and
+    changes a widget only where the value differs, so that an idle screen sends nothing.
+    """
+
+    HELP_TITLE: ClassVar[str] = ""
+    HELP_TEXT: ClassVar[str] = ""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", show=False, tooltip="Leave a field"),
+    ]
+
+    @property
+    def deck(self) -> QuarterdeckApp:
+        """The app, as what it is."""
+        return cast("QuarterdeckApp", self.app)
+
+    @property
+    def workspace(self) -> Workspace | None:
+        """The open workspace; None until it is open."""
+        return self.deck.workspace
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with Vertical(id="body"):
+            yield from self.compose_body()
+        yield LogPanel(id="log")
+        yield KeyBar()
+
+    def compose_body(self) -> ComposeResult:
+        """The panels between header and log."""
+        raise NotImplementedError
+
+    def refresh_view(self, workspace: Workspace) -> None:
+        """Bring the panels up to date with what the workspace says now."""
+
+    def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
+        """Take over instruments and a bar type chosen on another screen."""
+
+    def on_mount(self) -> None:
+        self.tick()
+
+    def on_screen_resume(self) -> None:
+        self.tick()
+
+    def tick(self) -> None:
+        """Read the workspace and show what changed."""
+        workspace = self.workspace
+        log = self.query_one(LogPanel)
+        for size in ("folded", "grown"):
+            log.set_class(self.deck.log_size == size, f"-{size}")
+        if workspace is None:
+            self.query_one(Header).status = Status(self.deck.title_profile)
+            return
+        self.query_one(Header).status = Status.of(workspace)
+        log.follow(workspace.jobs.log)
+        log.tick()
+        self.refresh_view(workspace)
+
+    def action_back(self) -> None:
+        """Leave a field for the first thing that keys move in."""
+        self.set_focus(None)
+        self.focus_next()

@@ -1,0 +1,104 @@
+"""The first line of every screen: where you are, what you are connected to, what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+from zoneinfo import ZoneInfo
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+
+_DOTS = {
+    "connected": ("●", "$text-success"),
+    "connecting": ("◌", "$text-warning"),
+    "reconnecting": ("◌", "$text-warning"),
+    "degraded": ("◐", "$text-warning"),
+    "refused": ("✕", "$text-error"),
+    "disconnected": ("○", "$text-muted"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the line says. Two equal ones draw the same line, so it is drawn once."""
+
+    profile: str
+    simulated: bool = False
+    live: bool = False
+    connection: str = ""
+    catalog: str = ""
+    jobs: str = ""
+    time: str = ""
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Status:
+        """The status of an open workspace, now."""
+        profile = workspace.profile
+        return cls(
+            profile=profile.name,
+            simulated=profile.simulated or workspace.broker.state.simulated,
+            live=profile.live,
+            connection=str(workspace.broker.state.kind),
+            catalog=_catalog(workspace.catalog.root),
+            jobs=_jobs(workspace),
+            time=_exchange_time(workspace.clock()),
+        )
+
+
+def _jobs(workspace: Workspace) -> str:
+    running = workspace.jobs.running
+    text = f"{len(running)} job" + ("s" if len(running) != 1 else "")
+    measured = [job.snapshot.fraction for job in running if job.snapshot.total]
+    return f"{text} {sum(measured) / len(measured):.0%}" if measured else text
+
+
+def _catalog(root: Path) -> str:
+    """The folder's name; a default catalog goes by the name of the folder it is in."""
+    return root.parent.name if root.name == "catalog" else root.name
+
+
+def _exchange_time(now: datetime) -> str:
+    return f"{now.astimezone(EXCHANGE_ZONE):%H:%M} ET"
+
+
+class Header(Widget):
+    """One line, drawn again only when its `status` changes."""
+
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    status: reactive[Status] = reactive(Status(""))
+
+    def render(self) -> Content:
+        status = self.status
+        right = Content(f"{status.jobs}  {status.time} " if status.time else "")
+        parts = [_profile(status), _connection(status)]
+        if status.catalog:
+            parts.append(Content.assemble(("catalog ", "dim"), status.catalog))
+        left = Content.styled(" Quarterdeck ", "bold") + Content("  ").join(parts)
+        room = max(self.size.width - right.cell_length - 1, 0)
+        left = left.truncate(room, ellipsis=True)
+        return left.pad_right(room - left.cell_length + 1) + right
+
+
+def _profile(status: Status) -> Content:
+    if status.simulated:
+        return Content.styled(f" {status.profile} SIMULATED ", "bold $text on $secondary")
+    if status.live:
+        return Content.styled(f" {status.profile} LIVE ", "bold $text on $error")
+    return Content.styled(f" {status.profile} ", "bold")
+
+
+def _connection(status: Status) -> Content:
+    if not status.connection:
+        return Content("opening the catalog ...")
+    dot, colour = _DOTS.get(status.connection, ("?", ""))
+    return Content.styled(f"{dot} {status.connection}", colour)
