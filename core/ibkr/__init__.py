@@ -1,0 +1,1 @@
+"""The broker: connection, contracts, requests and what their answers mean."""

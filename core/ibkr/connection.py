@@ -1,0 +1,397 @@
+"""The session with TWS or IB Gateway: connect, watch, leave. Read-only, always.
+
+`ib_async` is imported in a thread at the first connection: it takes 0.4 s, which the first paint
+does not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import BrokerUnavailable
+from catalog.events import Event, Level, Report, ignore
+from core.ibkr import refusals
+from core.ibkr.notices import FarmState, Notice, meaning
+
+if TYPE_CHECKING:
+    from ib_async import IB
+
+CLIENT_IDS = range(1, 11)
+"""Tried in this order when no client id is given."""
+
+_CLIENT_ID_IN_USE = 326
+_KEPT_NOTICES = 500
+_SIMULATED_PREFIX = "DUSIM"
+
+# ib_async tells its errors by events too; its log lines must not reach the terminal.
+_ib_logger = logging.getLogger("ib_async")
+_ib_logger.propagate = False
+_ib_logger.addHandler(logging.NullHandler())
+
+
+class ConnectionKind(StrEnum):
+    """The state of a broker session in one word."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DEGRADED = "degraded"
+    RECONNECTING = "reconnecting"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a gateway listens. Without a client id, free ones are tried."""
+
+    host: str
+    port: int
+    client_id: int | None = None
+    timeout: float = 5.0
+    """Seconds for a connection to stand, from TCP to the accounts."""
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """A session as a screen shows it; replaced as a whole at each change."""
+
+    kind: ConnectionKind = ConnectionKind.DISCONNECTED
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """Aware UTC."""
+    server_version: int | None = None
+    accounts: tuple[str, ...] = ()
+    client_id: int | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether requests can be sent."""
+        return self.kind in (ConnectionKind.CONNECTED, ConnectionKind.DEGRADED)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the accounts are those of the simulator."""
+        return bool(self.accounts) and all(
+            account.startswith(_SIMULATED_PREFIX) for account in self.accounts
+        )
+
+    @property
+    def masked_accounts(self) -> tuple[str, ...]:
+        """The accounts for the eye of others: `DU***4567`."""
+        return tuple(f"{account[:2]}***{account[-4:]}" for account in self.accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """How far away the broker is: seconds there and back, and its clock minus ours.
+
+    The broker tells whole seconds, so the offset is good to half a second.
+    """
+
+    round_trip_s: float
+    clock_offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting(Event):
+    """A connection is tried."""
+
+    source = "session"
+
+    endpoint: str
+    client_id: int
+
+    def __str__(self) -> str:
+        return f"connecting to {self.endpoint} as client {self.client_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdInUse(Event):
+    """A client id was refused; the next one is tried."""
+
+    source = "session"
+    level = Level.WARNING
+
+    client_id: int
+
+    def __str__(self) -> str:
+        return f"client id {self.client_id} is in use, trying the next one"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """The session stands."""
+
+    source = "session"
+
+    endpoint: str
+    server_version: int
+    accounts: tuple[str, ...]
+    simulated: bool
+
+    def __str__(self) -> str:
+        accounts = "1 account" if len(self.accounts) == 1 else f"{len(self.accounts)} accounts"
+        simulated = ", SIMULATED" if self.simulated else ""
+        return (
+            f"connected to {self.endpoint}, server {self.server_version}, {accounts}, "
+            f"read-only{simulated}"
+        )
+
+
+class BrokerSession:
+    """One session with one gateway. After it ended, however it did, `connect` starts anew."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.state = ConnectionState()
+        self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
+        self.farms: dict[str, FarmState] = {}
+        self._ib: IB | None = None
+        self._upstream = True
+        self._listeners: list[Callable[[], None]] = []
+        self._connecting = asyncio.Lock()
+        self._pinging = asyncio.Lock()
+
+    @property
+    def ib(self) -> IB:
+        """The connected client. Raises `BrokerUnavailable` when there is none."""
+        if self._ib is None or not self.state.usable:
+            raise refusals.not_connected(str(self.endpoint))
+        return self._ib
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback()` at every change of state, farms or notices; gives the way out."""
+        self._listeners.append(callback)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(callback)
+
+        return unsubscribe
+
+    async def connect(self, report: Report = ignore) -> None:
+        """Connect, unless connected. Raises `BrokerUnavailable` naming endpoint and steps."""
+        async with self._connecting:
+            if self.state.usable:
+                return
+            try:
+                await self._connect(report)
+            except BrokerUnavailable as error:
+                self._become(ConnectionKind.REFUSED, error.reason, error.steps)
+                raise
+            except BaseException:
+                self._become(ConnectionKind.DISCONNECTED)
+                raise
+
+    async def disconnect(self) -> None:
+        """Leave the gateway; nothing happens when there is no session."""
+        async with self._connecting:
+            ib, self._ib = self._ib, None
+            if ib is not None:
+                self._unhook(ib)
+                ib.disconnect()
+            self._become(ConnectionKind.DISCONNECTED)
+
+    async def ping(self) -> Ping:
+        """Ask the broker for its time. Raises `BrokerUnavailable` after the endpoint's timeout."""
+        async with self._pinging:  # answers to this request carry no id
+            ib = self.ib
+            sent, sent_monotonic = time.time(), time.monotonic()
+            try:
+                answer = await asyncio.wait_for(ib.reqCurrentTimeAsync(), self.endpoint.timeout)
+            except TimeoutError:
+                raise refusals.silent(str(self.endpoint), self.endpoint.timeout) from None
+            except ConnectionError:
+                raise refusals.lost(str(self.endpoint)) from None
+            round_trip = time.monotonic() - sent_monotonic
+        return Ping(round_trip, answer.timestamp() + 0.5 - (sent + round_trip / 2))
+
+    async def _connect(self, report: Report) -> None:
+        given = self.endpoint.client_id
+        candidates = list(CLIENT_IDS) if given is None else [given]
+        refusal = ""
+        for client_id in candidates:
+            self._become(ConnectionKind.CONNECTING, client_id=client_id)
+            report(Connecting(str(self.endpoint), client_id))
+            in_use = await self._attempt(client_id)
+            if in_use is None:
+                report(
+                    Connected(
+                        str(self.endpoint),
+                        self.state.server_version or 0,
+                        self.state.masked_accounts,
+                        self.state.simulated,
+                    )
+                )
+                return
+            refusal = in_use
+            if client_id != candidates[-1]:
+                report(ClientIdInUse(client_id))
+        raise refusals.client_id_in_use(str(self.endpoint), candidates, refusal)
+
+    async def _attempt(self, client_id: int) -> str | None:
+        """One attempt: None when the session stands, the gateway's text when the id is in use.
+
+        ib_async waits for its whole timeout when the gateway closes the socket or refuses the
+        client id, so its events race against it and one deadline of ours covers all steps.
+        """
+        ib_async: Any = await asyncio.to_thread(import_module, "ib_async")
+        ib: IB = ib_async.IB()
+        ib.RaiseRequestErrors = True
+        refused: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+        def on_error(_: int, code: int, text: str, __: object) -> None:
+            if code == _CLIENT_ID_IN_USE and not refused.done():
+                refused.set_result(text)
+
+        def on_closed(_: str) -> None:
+            if not refused.done():
+                refused.set_result(None)
+
+        ib.errorEvent += on_error
+        ib.errorEvent += self._on_error
+        ib.client.apiError += on_closed
+        ib.client.conn.disconnected += on_closed  # all there is for a clean end of the stream
+        attempt = asyncio.create_task(
+            ib.connectAsync(
+                self.endpoint.host,
+                self.endpoint.port,
+                client_id,
+                timeout=None,
+                readonly=True,
+                fetchFields=ib_async.StartupFetchNONE,
+            )
+        )
+        try:
+            await asyncio.wait(
+                {attempt, refused},
+                timeout=self.endpoint.timeout,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            # A failing attempt reports an API error too: its own exception says more.
+            if attempt.done():
+                self._raise_failure(attempt)
+                self._adopt(ib, client_id)
+                return None
+            if refused.done():
+                text = refused.result()
+                if text is None:
+                    raise refusals.closed(str(self.endpoint))
+                return text
+            raise self._too_late(ib)
+        finally:
+            ib.errorEvent -= on_error
+            ib.client.apiError -= on_closed
+            ib.client.conn.disconnected -= on_closed
+            if self._ib is not ib:
+                self._unhook(ib)
+                attempt.cancel()
+                await asyncio.wait({attempt})
+                ib.disconnect()
+
+    def _raise_failure(self, attempt: asyncio.Task[Any]) -> None:
+        try:
+            attempt.result()
+        except ConnectionError as error:
+            if error.errno is None:  # ib_async's own: the socket broke while connecting
+                raise refusals.closed(str(self.endpoint)) from None
+            raise refusals.nobody_listens(str(self.endpoint), error) from None
+        except OSError as error:
+            raise refusals.nobody_listens(str(self.endpoint), error) from None
+
+    def _too_late(self, ib: IB) -> BrokerUnavailable:
+        where, seconds = str(self.endpoint), self.endpoint.timeout
+        client: Any = ib.client
+        if not client.conn.isConnected():
+            return refusals.unreachable(where, seconds)
+        if not client.isConnected():
+            return refusals.silent(where, seconds)
+        return refusals.not_logged_in(where, seconds)
+
+    def _adopt(self, ib: IB, client_id: int) -> None:
+        ib.disconnectedEvent += self._on_dropped
+        self._ib = ib
+        self._upstream = True
+        self.state = ConnectionState(
+            ConnectionKind.CONNECTED,
+            server_version=ib.client.serverVersion(),
+            accounts=tuple(ib.client.getAccounts()),
+            client_id=client_id,
+        )
+        self._judge()
+
+    def _unhook(self, ib: IB) -> None:
+        ib.errorEvent -= self._on_error
+        ib.disconnectedEvent -= self._on_dropped
+
+    def _on_dropped(self) -> None:
+        ib, self._ib = self._ib, None
+        if ib is not None:
+            self._unhook(ib)
+        error = refusals.lost(str(self.endpoint))
+        self._become(ConnectionKind.DISCONNECTED, error.reason, error.steps)
+
+    def _on_error(self, request_id: int, code: int, text: str, _: object) -> None:
+        if request_id != -1 or code == _CLIENT_ID_IN_USE:
+            return
+        said = meaning(code, text)
+        self.notices.append(Notice(datetime.now(UTC), code, text, said.level))
+        if said.upstream is not None:
+            self._upstream = said.upstream
+        if said.upstream:
+            self.farms.update(dict.fromkeys(self.farms, "ok"))
+        self.farms.update(said.farms)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Connected or degraded, by what the gateway said of its own connections."""
+        broken = sorted(name for name, state in self.farms.items() if state == "broken")
+        if not self.state.usable:
+            self._tell()
+        elif not self._upstream:
+            self._become(
+                ConnectionKind.DEGRADED,
+                "the gateway has lost its connection to IBKR (1100)",
+                ("wait: the gateway reconnects by itself",),
+            )
+        elif broken:
+            self._become(
+                ConnectionKind.DEGRADED,
+                f"data farm down: {', '.join(broken)}",
+                ("wait: data of these farms comes late or not at all until they are back",),
+            )
+        else:
+            self._become(ConnectionKind.CONNECTED)
+
+    def _become(
+        self,
+        kind: ConnectionKind,
+        reason: str = "",
+        steps: tuple[str, ...] = (),
+        *,
+        client_id: int | None = None,
+    ) -> None:
+        if kind in (ConnectionKind.CONNECTED, ConnectionKind.DEGRADED):
+            self.state = replace(self.state, kind=kind, reason=reason, steps=steps)
+        else:
+            self.farms.clear()
+            self.state = ConnectionState(kind, reason, steps, client_id=client_id)
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener()
