@@ -1,0 +1,68 @@
+"""``python -m core.simulator``: serve a simulated gateway until SIGTERM or SIGINT."""
+
+import argparse
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from datetime import datetime
+
+from core.simulator.process import READY
+from core.simulator.server import SimulatedGateway
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Parse the command line, serve, and return the exit code."""
+    options = _parser().parse_args()
+    if options.die_with_parent:
+        _die_with(os.getppid())
+    try:
+        asyncio.run(_serve(options.seed, options.now, options.port))
+    except OSError as error:
+        print(f"cannot listen on 127.0.0.1:{options.port}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="core.simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--now", type=_moment, help="stop the clock at this ISO 8601 time")
+    parser.add_argument("--seed", type=int, default=7, help="fixes all prices")
+    parser.add_argument("--die-with-parent", action="store_true")
+    return parser
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time zone is needed")
+    return moment
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process with its parent (Linux)."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it ended before the kernel was told
+        sys.exit(0)
+
+
+async def _serve(seed: int, now: datetime | None, port: int) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    gateway = SimulatedGateway(seed=seed, now=now)
+    await gateway.start(port=port)
+    try:
+        print(f"{READY} 127.0.0.1:{gateway.port}", flush=True)
+        await stopped.wait()
+    finally:
+        await gateway.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""When each market of the universe trades, session by session.
+
+Holidays and half days of the United States come from ``exchange_calendars`` (XNYS, and CMES for
+the days on which futures trade). Two spans for each session: everything that trades, and the
+regular part of it (IBKR's trading hours and liquid hours). No session crosses a clock change, as
+those fall on Sunday mornings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.simulator.contracts import Instrument
+
+FIRST_DAY = date(2004, 12, 31)
+LAST_DAY = date(2031, 12, 31)
+NEW_YORK, CHICAGO = "US/Eastern", "US/Central"
+
+Seconds = NDArray[np.int64]
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions of one market in order; times in epoch seconds UTC, ends exclusive."""
+
+    zone: str
+    dates: NDArray[np.datetime64]
+    opens: Seconds
+    closes: Seconds
+    regular_opens: Seconds
+    regular_closes: Seconds
+
+    def span(self, index: int, *, regular: bool) -> tuple[int, int]:
+        """Open and close of session ``index``."""
+        if regular:
+            return int(self.regular_opens[index]), int(self.regular_closes[index])
+        return int(self.opens[index]), int(self.closes[index])
+
+    def trading_date(self, index: int) -> date:
+        """The trading date of session ``index``."""
+        day: date = self.dates[index].astype(object)
+        return day
+
+    def on(self, day: date) -> int:
+        """The index of the first session dated ``day`` or later."""
+        return int(np.searchsorted(self.dates, np.datetime64(day)))
+
+    def utc_offset(self, index: int) -> int:
+        """Seconds the exchange's clock is ahead of UTC during session ``index``."""
+        opened = datetime.fromtimestamp(int(self.opens[index]), ZoneInfo(self.zone))
+        return int((opened.utcoffset() or timedelta()).total_seconds())
+
+    def begun(self, moment: int, *, regular: bool) -> int:
+        """How many sessions opened before ``moment`` (epoch seconds)."""
+        opens = self.regular_opens if regular else self.opens
+        return int(np.searchsorted(opens, moment))
+
+
+@cache
+def _calendar(name: str) -> tuple[NDArray[np.datetime64], Seconds, Seconds]:
+    # pandas comes along with the calendars: a second, paid by the gateway's process alone.
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar(
+        name, start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat()
+    )
+    schedule = calendar.schedule
+
+    def seconds(column: str) -> Seconds:
+        times: Seconds = schedule[column].to_numpy("datetime64[s]").astype(np.int64)
+        return times
+
+    return schedule.index.to_numpy().astype("datetime64[D]"), seconds("open"), seconds("close")
+
+
+def _us_stock() -> Sessions:
+    """04:00 to 20:00 New York, regular 09:30 to 16:00; both ends 3 hours earlier on half days."""
+    dates, opens, closes = _calendar("XNYS")
+    return Sessions(NEW_YORK, dates, opens - 11 * HOUR // 2, closes + 4 * HOUR, opens, closes)
+
+
+def _cboe_index() -> Sessions:
+    """The New York session, 08:30 to 15:00 Chicago."""
+    dates, opens, closes = _calendar("XNYS")
+    return Sessions(CHICAGO, dates, opens, closes, opens, closes)
+
+
+def _cme_index_future() -> Sessions:
+    """17:00 to 16:00 Chicago, regular from 08:30 on.
+
+    On a holiday of New York trading stops at 12:00 and all of it counts as regular, on its half
+    days at 12:15, as IBKR's hours for ES show.
+    """
+    dates, opens, _ = _calendar("CMES")
+    stock_dates, stock_opens, stock_closes = _calendar("XNYS")
+    closes = opens + 23 * HOUR
+    regular_opens = opens.copy()
+    at = np.searchsorted(stock_dates, dates).clip(max=len(stock_dates) - 1)
+    holiday = stock_dates[at] != dates
+    half_day = ~holiday & (stock_closes[at] - stock_opens[at] < 6 * HOUR)
+    closes[holiday] -= 4 * HOUR
+    closes[half_day] -= 15 * HOUR // 4
+    regular_opens[~holiday] = stock_opens[at][~holiday]
+    return Sessions(CHICAGO, dates, opens, closes, regular_opens, closes)
+
+
+def _fx() -> Sessions:
+    """17:15 to 17:00 New York, Monday to Friday, but for Christmas and New Year's Day."""
+    days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY))
+    dates = np.array([day for day in days if _fx_trades(day.astype(object))])
+    zone = ZoneInfo(NEW_YORK)
+
+    def seconds(at: time, shift: timedelta) -> Seconds:
+        moments = (datetime.combine(day.astype(object) + shift, at, zone) for day in dates)
+        return np.array([int(moment.timestamp()) for moment in moments])
+
+    opens = seconds(time(17, 15), timedelta(days=-1))
+    closes = seconds(time(17), timedelta())
+    return Sessions(NEW_YORK, dates, opens, closes, opens, closes)
+
+
+def _fx_trades(day: date) -> bool:
+    return day.weekday() < 5 and (day.month, day.day) not in {(12, 25), (1, 1)}
+
+
+_MARKETS: dict[str, Callable[[], Sessions]] = {
+    "us_stock": _us_stock,
+    "cboe_index": _cboe_index,
+    "cme_index_future": _cme_index_future,
+    "fx": _fx,
+}
+
+
+@cache
+def sessions(hours: str) -> Sessions:
+    """The sessions of a market, by its name in ``universe.toml``. Slow the first time."""
+    return _MARKETS[hours]()
+
+
+def load_all() -> None:
+    """Build every market's sessions, so that no request waits for them."""
+    for hours in _MARKETS:
+        sessions(hours)
+
+
+def hours_text(instrument: Instrument, today: date, *, regular: bool, days: int = 6) -> str:
+    """IBKR's ``tradingHours`` (or ``liquidHours``) for ``days`` days from ``today``.
+
+    A day on which no session begins or ends is CLOSED, in the exchange's own time.
+    """
+    table = sessions(instrument.hours)
+    zone = ZoneInfo(instrument.time_zone)
+    last = today + timedelta(days=days)
+    spans = []
+    for index in range(table.on(today), table.on(last + timedelta(days=7))):
+        opened, closed = (
+            datetime.fromtimestamp(at, zone) for at in table.span(index, regular=regular)
+        )
+        expiry = instrument.expiry
+        if expiry is None or table.trading_date(index) <= expiry:
+            spans.append((opened, closed))
+    touched = {moment.date() for span in spans for moment in span}
+    parts = {
+        opened: f"{opened:%Y%m%d:%H%M}-{closed:%Y%m%d:%H%M}"
+        for opened, closed in spans
+        if opened.date() < last
+    }
+    for offset in range(days):
+        day = today + timedelta(days=offset)
+        if day not in touched:
+            parts[datetime.combine(day, time(), zone)] = f"{day:%Y%m%d}:CLOSED"
+    return ";".join(parts[at] for at in sorted(parts))
+
+
+def exchange_date(instrument: Instrument, now: datetime) -> date:
+    """The calendar date at the instrument's exchange."""
+    return now.astimezone(ZoneInfo(instrument.time_zone)).date()
+
+
+def last_trade(instrument: Instrument) -> int | None:
+    """When a future stops trading, in epoch seconds: 08:30 at its exchange on its last day."""
+    if instrument.expiry is None:
+        return None
+    moment = datetime.combine(instrument.expiry, time(8, 30), ZoneInfo(instrument.time_zone))
+    return int(moment.astimezone(UTC).timestamp())

@@ -1,0 +1,164 @@
+"""Simulated prices: for a seed, every minute of every instrument is fixed for all time.
+
+Each instrument has one level a session: steady growth, and around it a random walk from the first
+session on, pulled back gently, with slowly changing trend and volatility. The minutes of a session are a random bridge from one level to the
+next. Both are drawn by (seed, instrument, date), so that no answer depends on what was asked
+before, and every larger bar is an aggregate of these minutes.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.simulator.contracts import Instrument
+from core.simulator.hours import FIRST_DAY, LAST_DAY, last_trade, sessions
+
+ANCHOR = np.datetime64("2024-01-02")
+SESSIONS_A_YEAR = 252
+# What is left after a session of a departure from steady growth: half of it after a year.
+PULL = 0.5 ** (1 / SESSIONS_A_YEAR)
+# Share of a session's variance that falls between its open and the close before.
+OVERNIGHT = 0.2
+# A minute outside regular hours trades this much of a quiet regular minute.
+EXTENDED_ACTIVITY = 0.03
+SHARES_A_TRADE = 120
+CACHED_SESSIONS = 400
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """The minutes of one session; prices in ticks, times in epoch seconds UTC.
+
+    ``mid`` is open, high, low, close of the mid price, ``last`` the same of the trades;
+    ``turnover`` is ticks times volume.
+    """
+
+    start: Ints
+    mid: Ints
+    last: Ints
+    volume: Ints
+    turnover: Floats
+    count: Ints
+
+
+class Market:
+    """The prices of the whole universe under one seed (a non-negative integer)."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.minutes = lru_cache(CACHED_SESSIONS)(self._minutes)
+        self._levels = lru_cache(None)(self._all_levels)
+
+    def _all_levels(self, instrument: Instrument) -> tuple[Floats, Floats]:
+        """Log price at the end of each session (one more in front), and each one's volatility."""
+        dates = sessions(instrument.hours).dates
+        days = (LAST_DAY - FIRST_DAY).days + 1
+        rng = np.random.default_rng([self.seed, instrument.path])
+        shocks = rng.standard_normal(days)
+        months = days // 30 + 1
+        trend = np.repeat(rng.normal(0, 0.06, months), 30)[:days]
+        mood = np.repeat(np.exp(rng.normal(0, 0.25, months)), 30)[:days]
+
+        day = (dates - np.datetime64(FIRST_DAY)).astype(np.int64)
+        daily = instrument.volatility / SESSIONS_A_YEAR**0.5
+        volatility = daily * mood[day]
+        returns = daily * trend[day] + volatility * shocks[day]
+        wander = np.fromiter(
+            accumulate(returns, lambda level, move: level * PULL + move, initial=0.0), float
+        )
+        growth = np.arange(len(wander)) * instrument.drift / SESSIONS_A_YEAR
+        levels = wander + growth
+        anchor = levels[int(np.searchsorted(dates, ANCHOR))]
+        return levels - anchor + np.log(instrument.price), volatility
+
+    def _minutes(self, instrument: Instrument, index: int) -> Minutes:
+        """The minutes of session ``index`` of the instrument's hours, to its last trade."""
+        table = sessions(instrument.hours)
+        opened, closed = table.span(index, regular=False)
+        start = np.arange(opened, closed, 60)
+        activity = _activity(start, *table.span(index, regular=True))
+        levels, volatility = self._levels(instrument)
+        # A date alone is the same for every seed and instrument, so all three seed the draw.
+        ordinal = table.trading_date(index).toordinal()
+        rng = np.random.default_rng([self.seed, instrument.con_id, ordinal])
+
+        variance = activity**0.5
+        variance *= (1 - OVERNIGHT) / variance.sum()
+        deviation = np.sqrt(np.concatenate(([OVERNIGHT], variance))) * volatility[index]
+        path = _bridge(rng, levels[index], levels[index + 1], deviation)
+        tick = float(instrument.tick)
+        points = np.rint(np.exp(path) / tick).astype(np.int64)
+        reach = deviation[1:] * points[1:] * 0.5
+        mid = _candles(rng, points, reach, instrument.half_spread)
+        last = _trades(rng, mid, instrument.half_spread)
+
+        volume = _volume(rng, activity, instrument.volume)
+        count = np.minimum(volume, volume // SHARES_A_TRADE + 1)
+        # The typical price lies between low and high.
+        turnover = last.mean(axis=0) * volume
+        columns = Minutes(start, mid, last, volume, turnover, count)
+        return _until(columns, last_trade(instrument))
+
+
+def _activity(start: Ints, regular_open: int, regular_close: int) -> Floats:
+    """How busy each minute is: a U over the regular session, next to nothing outside."""
+    position = (start - regular_open) / (regular_close - regular_open)
+    inside = (position >= 0) & (position < 1)
+    return np.where(inside, 1 + 8 * (position - 0.5) ** 2, EXTENDED_ACTIVITY)
+
+
+def _bridge(rng: np.random.Generator, begin: float, end: float, deviation: Floats) -> Floats:
+    """A random walk from ``begin`` that is at ``end`` after the last step; first point dropped."""
+    walk = np.cumsum(rng.standard_normal(len(deviation)) * deviation)
+    share = np.cumsum(deviation**2)
+    bridge: Floats = begin + walk + share / share[-1] * (end - begin - walk[-1])
+    return bridge
+
+
+def _candles(rng: np.random.Generator, points: Ints, reach: Floats, floor: int) -> Ints:
+    """Open, high, low, close of the mid price, kept above ``floor`` so that the bid is positive."""
+    points = np.maximum(points, floor + 1)
+    opens, closes = points[:-1], points[1:]
+    up, down = np.rint(rng.exponential(size=(2, len(closes))) * reach).astype(np.int64)
+    highs = np.maximum(opens, closes) + up
+    lows = np.maximum(np.minimum(opens, closes) - down, floor + 1)
+    return np.stack((opens, highs, lows, closes))
+
+
+def _trades(rng: np.random.Generator, mid: Ints, half_spread: int) -> Ints:
+    """Trades at the bid, the mid or the ask, so never outside the two."""
+    bounce = rng.integers(-half_spread, half_spread, endpoint=True, size=(2, mid.shape[1]))
+    opens, closes = mid[0] + bounce[0], mid[3] + bounce[1]
+    highs = np.maximum(np.maximum(opens, closes), mid[1])
+    lows = np.minimum(np.minimum(opens, closes), mid[2])
+    return np.stack((opens, highs, lows, closes))
+
+
+def _volume(rng: np.random.Generator, activity: Floats, daily: int) -> Ints:
+    """Shares or contracts a minute, at least one; zeros where no volume is published."""
+    if not daily:
+        return np.zeros(len(activity), np.int64)
+    share = activity / activity.sum()
+    noise = np.exp(rng.normal(0, 0.45, len(activity)) + rng.normal(0, 0.2))
+    return np.maximum(np.rint(daily * share * noise), 1).astype(np.int64)
+
+
+def _until(minutes: Minutes, moment: int | None) -> Minutes:
+    """The minutes before ``moment``."""
+    if moment is None or moment > minutes.start[-1]:
+        return minutes
+    kept = slice(int(np.searchsorted(minutes.start, moment)))
+    return Minutes(
+        minutes.start[kept],
+        minutes.mid[:, kept],
+        minutes.last[:, kept],
+        minutes.volume[kept],
+        minutes.turnover[kept],
+        minutes.count[kept],
+    )
