@@ -1,0 +1,131 @@
+"""What our strategies have in common: each says, bar by bar, whether it wants to be long, flat or
+short in its one instrument, and market orders take it there.
+
+Imports Nautilus: for worker processes only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Literal, override
+
+from nautilus_trader.model import Bar, BarType, FuturesContract, OrderSide, Quantity
+from nautilus_trader.trading import Strategy, StrategyConfig
+
+from catalog.errors import WrongInput
+from core.strategies.configs import StrategyParameters
+
+type Side = Literal[-1, 0, 1]
+
+INVESTED = Decimal("0.95")
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What one strategy instance trades: bars of an instrument, with its share of the cash.
+
+    `tag` keeps apart the instances of one strategy in a run.
+    """
+
+    instrument: Any
+    bar_type: BarType
+    cash: Decimal
+    tag: str
+
+
+class Positioned[P: StrategyParameters](Strategy):
+    """Holds +size, 0 or -size of one instrument, as `target` says at each bar's close.
+
+    The size is `trade_size`, else what 95 % of the cash buys at the first close, rounded down to
+    whole shares or units; of a future, which is bought on margin, at least one contract. It stays
+    the same for the whole run, so that runs compare.
+    """
+
+    def __init__(self, parameters: P, market: Market) -> None:
+        super().__init__(StrategyConfig(order_id_tag=market.tag))
+        self.parameters = parameters
+        self.market = market
+        self._size = Decimal(0)
+        self._side: Side = 0
+
+    def follow[I](self, indicator: I) -> I:
+        """Feed an indicator of Nautilus' with every bar, before `target` is asked."""
+        self.register_indicator_for_bars(self.market.bar_type, indicator)
+        return indicator
+
+    def target(self, bar: Bar) -> Side:
+        """Long (1), flat (0) or short (-1) from this bar's close on."""
+        raise NotImplementedError
+
+    @property
+    def side(self) -> Side:
+        """Where the last orders took it."""
+        return self._side
+
+    @override
+    def on_start(self) -> None:
+        self.subscribe_bars(self.market.bar_type)
+
+    @override
+    def on_bar(self, bar: Bar) -> None:
+        if not self._size:
+            self._size = self._sized(bar)
+        side = self.target(bar)
+        if side != self._side:
+            self._go(side)
+
+    @override
+    def on_order_rejected(self, event: Any) -> None:
+        self._look_again()
+
+    @override
+    def on_order_denied(self, event: Any) -> None:
+        self._look_again()
+
+    def _go(self, side: Side) -> None:
+        instrument = self.market.instrument
+        change = side * self._size - self._held()
+        self._side = side
+        if not change:
+            return
+        self.submit_order(
+            self.order_factory.market(
+                instrument.id,
+                OrderSide.BUY if change > 0 else OrderSide.SELL,
+                Quantity.from_decimal_dp(abs(change), instrument.size_precision),
+            )
+        )
+
+    def _look_again(self) -> None:
+        held = self._held()
+        self._side = 1 if held > 0 else -1 if held < 0 else 0
+
+    def _held(self) -> Decimal:
+        return Decimal(str(self.portfolio.net_position(self.market.instrument.id)))
+
+    def _sized(self, bar: Bar) -> Decimal:
+        instrument = self.market.instrument
+        step = Decimal(str(instrument.size_increment))
+        wanted = self.parameters.trade_size
+        if wanted is not None:
+            if wanted % step:
+                raise WrongInput(
+                    f"a trade size of {wanted} does not fit {instrument.id}",
+                    f"it trades in steps of {step}",
+                    f"choose a multiple of {step}",
+                )
+            return wanted
+        unit = abs(Decimal(str(bar.close))) * Decimal(str(instrument.multiplier))
+        size = (self.market.cash * INVESTED / unit / step).to_integral_value(ROUND_FLOOR) * step
+        if not size and isinstance(instrument, FuturesContract):
+            return step
+        if not size:
+            raise WrongInput(
+                f"the cash does not buy {step} of {instrument.id}",
+                f"one costs {unit:,} {instrument.quote_currency} at the first close, and there "
+                f"is {self.market.cash:,} for it",
+                "start with more cash",
+                "or give trade_size",
+            )
+        return size

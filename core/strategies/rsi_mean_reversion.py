@@ -1,0 +1,29 @@
+"""Buying weakness. For worker processes only."""
+
+from __future__ import annotations
+
+from typing import override
+
+from nautilus_trader.indicators import RelativeStrengthIndex
+from nautilus_trader.model import Bar
+
+from core.strategies.configs import RsiMeanReversionParameters
+from core.strategies.positioning import Market, Positioned, Side
+
+
+class RsiMeanReversion(Positioned[RsiMeanReversionParameters]):
+    """Long/flat: buys when the RSI of closes falls below `oversold`, sells when it rises above
+    `overbought`, holds in between."""
+
+    def __init__(self, parameters: RsiMeanReversionParameters, market: Market) -> None:
+        super().__init__(parameters, market)
+        self._rsi = self.follow(RelativeStrengthIndex(parameters.period))
+
+    @override
+    def target(self, bar: Bar) -> Side:
+        if not self._rsi.initialized:
+            return 0
+        strength = 100 * self._rsi.value  # Nautilus gives 0 to 1
+        if strength < self.parameters.oversold:
+            return 1
+        return 0 if strength > self.parameters.overbought else self.side
