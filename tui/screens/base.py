@@ -29,6 +29,9 @@ class BaseScreen(Screen[None]):
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
 
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", show=False, tooltip="Leave a field"),
     ]
@@ -47,7 +50,7 @@ class BaseScreen(Screen[None]):
         yield Header()
         with Vertical(id="body"):
             yield from self.compose_body()
-        yield LogPanel(id="log")
+        yield LogPanel()
         yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
@@ -76,8 +79,7 @@ class BaseScreen(Screen[None]):
             self.query_one(Header).status = Status(self.deck.title_profile)
             return
         self.query_one(Header).status = Status.of(workspace)
-        log.follow(workspace.jobs.log)
-        log.tick()
+        log.catch_up(workspace.jobs.log)
         self.refresh_view(workspace)
 
     def action_back(self) -> None:

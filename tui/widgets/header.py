@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from zoneinfo import ZoneInfo
 
 from textual.content import Content
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
-_DOTS = {
-    "connected": ("●", "$text-success"),
-    "connecting": ("◌", "$text-warning"),
-    "reconnecting": ("◌", "$text-warning"),
-    "degraded": ("◐", "$text-warning"),
-    "refused": ("✕", "$text-error"),
-    "disconnected": ("○", "$text-muted"),
+
+class Look(NamedTuple):
+    """How a state is shown: a sign and a colour, beside its word."""
+
+    sign: str
+    colour: str
+
+
+CONNECTION_LOOKS = {
+    "connected": Look("●", "$text-success"),
+    "connecting": Look("◌", "$text-warning"),
+    "reconnecting": Look("◌", "$text-warning"),
+    "degraded": Look("◐", "$text-warning"),
+    "refused": Look("✕", "$text-error"),
+    "disconnected": Look("○", "$text-muted"),
 }
 
 
@@ -100,5 +108,5 @@ def _profile(status: Status) -> Content:
 def _connection(status: Status) -> Content:
     if not status.connection:
         return Content("opening the catalog ...")
-    dot, colour = _DOTS.get(status.connection, ("?", ""))
-    return Content.styled(f"{dot} {status.connection}", colour)
+    look = CONNECTION_LOOKS[status.connection]
+    return Content.styled(f"{look.sign} {status.connection}", look.colour)
