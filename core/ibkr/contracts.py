@@ -1,0 +1,247 @@
+"""What a person types and what the broker knows: ids, contracts, and the way between them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from catalog.errors import WrongInput
+from core.ibkr.connection import BrokerSession
+from core.ibkr.requests import NotFound, as_error, contract_details, matching_symbols
+from core.ibkr.symbology import (
+    is_currency,
+    is_futures_venue,
+    is_fx_venue,
+    is_us_stock_venue,
+    venue_name,
+)
+
+if TYPE_CHECKING:
+    from ib_async import Contract, ContractDetails
+
+type SecType = Literal["STK", "FUT", "CASH", "IND"]
+
+_CON_ID = re.compile(r"CONID:(\d{1,12})")
+_PAIR = re.compile(r"([A-Z]{3})[/.]?([A-Z]{3})(?:\.([A-Z]+))?")
+_INDEX = re.compile(r"\^([A-Z0-9][A-Z0-9 -]*)(?:\.([A-Z0-9]+))?")
+_PLAIN = re.compile(r"([A-Z0-9][A-Z0-9 '-]*?)(?:\.([A-Z][A-Z0-9]*))?")
+_FUTURE = re.compile(r"[A-Z0-9]{1,5}?[FGHJKMNQUVXZ]\d{1,2}")
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ContractQuery:
+    """What an id asks for. Empty text means that it does not say."""
+
+    text: str
+    sec_type: SecType | Literal[""] = ""
+    symbol: str = ""
+    venue: str = ""
+    currency: str = ""
+    con_id: int = 0
+
+    def contract(self) -> Contract:
+        """The contract description that is sent to the broker."""
+        from ib_async import Contract
+
+        match self.sec_type:
+            case "STK":
+                # SMART knows every US stock; a listing elsewhere is found by its exchange.
+                home = "" if is_us_stock_venue(self.venue) else self.venue
+                return Contract(
+                    secType="STK",
+                    symbol=self.symbol,
+                    exchange="SMART",
+                    primaryExchange=home,
+                    currency=self.currency,
+                )
+            case "FUT":
+                return Contract(
+                    secType="FUT",
+                    localSymbol=self.symbol,
+                    exchange=self.venue,
+                    includeExpired=True,
+                )
+            case "CASH":
+                return Contract(
+                    secType="CASH",
+                    symbol=self.symbol,
+                    currency=self.currency,
+                    exchange=self.venue,
+                )
+            case "IND":
+                return Contract(secType="IND", symbol=self.symbol, exchange=self.venue)
+            case "":
+                return Contract(conId=self.con_id, includeExpired=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The one contract an id means, with its canonical instrument id."""
+
+    instrument_id: str
+    con_id: int
+    contract: Contract
+    details: ContractDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One contract found by a search."""
+
+    con_id: int
+    symbol: str
+    sec_type: str
+    exchange: str
+    currency: str
+    description: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.symbol} {self.sec_type} {self.exchange} {self.currency} "
+            f"(conid:{self.con_id}) {self.description}".rstrip()
+        )
+
+
+def parse_id(text: str) -> ContractQuery:
+    """Read an id: `AAPL`, `AAPL.NASDAQ`, `ESH6.CME`, `EUR/USD.IDEALPRO` (also `EUR.USD`,
+    `EURUSD`), `^SPX.CBOE`, `conid:265598`. Case does not matter.
+
+    A bare symbol is a US stock; two known currencies are a pair. Raises `WrongInput` for anything
+    else.
+    """
+    name = text.strip().upper()
+    if name.startswith("@"):
+        raise WrongInput(f"no watchlist '{text}'", "there are no watchlists yet", "name the ids")
+    if match := _CON_ID.fullmatch(name):
+        return ContractQuery(text, con_id=int(match[1]))
+    if match := _INDEX.fullmatch(name):
+        return ContractQuery(text, "IND", match[1], venue_name(match[2] or ""))
+    if (match := _PAIR.fullmatch(name)) and is_currency(match[1]) and is_currency(match[2]):
+        venue = match[3] or "IDEALPRO"
+        if is_fx_venue(venue):
+            return ContractQuery(text, "CASH", match[1], venue, match[2])
+    if match := _PLAIN.fullmatch(name):
+        symbol, venue = match[1], venue_name(match[2] or "SMART")
+        if is_futures_venue(venue):
+            return _future(text, symbol, venue)
+        currency = "USD" if is_us_stock_venue(venue) else ""
+        return ContractQuery(text, "STK", symbol.replace("-", " "), venue, currency)
+    raise WrongInput(
+        f"'{text}' is not an id",
+        "an id is SYMBOL or SYMBOL.VENUE",
+        "write for example AAPL, AAPL.NASDAQ, ESH6.CME, EUR/USD, ^SPX.CBOE or conid:265598",
+    )
+
+
+async def resolve(session: BrokerSession, query: ContractQuery) -> Resolved:
+    """Ask the broker for the contract. A typed venue decides between several matches and does
+    not rule out a single one: `GDX.NASDAQ` is `GDX.ARCA`.
+
+    Raises `WrongInput` when there is none, or several (they are listed); `BrokerUnavailable`.
+    """
+    answer = await contract_details(session, query.contract())
+    if isinstance(answer, NotFound) or answer == []:
+        raise WrongInput(
+            f"unknown symbol '{query.text}'",
+            "the broker knows no such contract",
+            f"quarterdeck search {query.symbol or query.text} lists what there is",
+            "name the venue too, as in VOD.LSE",
+        )
+    if not isinstance(answer, list):
+        raise as_error(answer, f"look up '{query.text}'")
+    details = _choose(query, answer)
+    contract = details.contract
+    assert contract is not None
+    contract.includeExpired = contract.secType == "FUT"  # answers leave it out, requests need it
+    return Resolved(instrument_id(details), contract.conId, contract, details)
+
+
+async def search(session: BrokerSession, text: str) -> list[Match]:
+    """Contracts whose symbol or name resembles `text`, the broker's best first.
+
+    Raises `BrokerUnavailable`.
+    """
+    answer = await matching_symbols(session, text)
+    if not isinstance(answer, list):
+        raise as_error(answer, f"search for '{text}'")
+    contracts = [found.contract for found in answer if found.contract is not None]
+    return [
+        Match(
+            contract.conId,
+            contract.symbol,
+            contract.secType,
+            venue_name(contract.primaryExchange or contract.exchange),
+            contract.currency,
+            contract.description,
+        )
+        for contract in contracts
+        if contract.conId > 0  # the list may end with a row that is no contract
+    ]
+
+
+def instrument_id(details: ContractDetails) -> str:
+    """The canonical id, as Nautilus' IB adapter spells it in its simplified symbology.
+
+    Raises `WrongInput` for a kind of contract that is not supported.
+    """
+    contract = details.contract
+    assert contract is not None
+    local = contract.localSymbol or contract.symbol
+    match contract.secType:
+        case "STK":
+            symbol, exchange = local.replace(" ", "-"), contract.primaryExchange
+        case "FUT":
+            expiry = details.realExpirationDate or contract.lastTradeDateOrContractMonth
+            symbol = local if _FUTURE.fullmatch(local) else _spelled_out(contract, expiry)
+            exchange = contract.exchange
+        case "CASH":
+            symbol, exchange = local.replace(".", "/"), contract.exchange
+        case "IND":
+            symbol, exchange = f"^{local}", contract.exchange
+        case kind:
+            raise WrongInput(
+                f"{local} cannot be stored",
+                f"contracts of type {kind} are not supported",
+                "choose a stock, a future, a currency pair or an index",
+            )
+    if exchange in ("", "SMART"):
+        exchange = contract.primaryExchange or contract.exchange
+    return f"{symbol}.{venue_name(exchange)}"
+
+
+def _spelled_out(contract: Contract, expiry: str) -> str:
+    return f"{contract.symbol} {contract.tradingClass} {expiry[:8]}"
+
+
+def _future(text: str, symbol: str, venue: str) -> ContractQuery:
+    if not _FUTURE.fullmatch(symbol):
+        raise WrongInput(
+            f"'{text}' is not an id",
+            f"{venue} trades futures, and '{symbol}' names no expiry",
+            f"write symbol, month letter and year, as in {symbol}H6.{venue}",
+        )
+    return ContractQuery(text, "FUT", symbol, venue)
+
+
+def _choose(query: ContractQuery, found: list[ContractDetails]) -> ContractDetails:
+    preferred = [
+        details
+        for details in found
+        if query.venue and instrument_id(details).rpartition(".")[2] == query.venue
+    ]
+    for candidates in (found, preferred):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise WrongInput(
+        f"'{query.text}' is ambiguous",
+        f"{len(found)} contracts fit: {', '.join(_told(details) for details in found[:_LISTED])}",
+        "name the venue, or the contract by conid:NUMBER",
+    )
+
+
+def _told(details: ContractDetails) -> str:
+    contract = details.contract
+    assert contract is not None
+    return f"{instrument_id(details)} {contract.currency} (conid:{contract.conId})"
