@@ -1,0 +1,73 @@
+"""The program's entry: global options, then the dashboard or a command; what an error ends with.
+
+The dashboard's first paint does not wait for the commands: they, and the library that parses
+them, are imported when one is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from catalog.errors import QuarterdeckError, WrongInput
+from core.options import Options
+from tui.output import Output
+
+CANCELLED = 130
+
+
+def main() -> None:
+    """Run the dashboard or a command, and end with its exit code."""
+    output = Output(as_json="--json" in sys.argv)
+    try:
+        sys.exit(_run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        output.line("cancelled")
+        sys.exit(CANCELLED)
+    except QuarterdeckError as error:
+        output.error(error)
+        sys.exit(error.exit_code)
+
+
+def _run(arguments: list[str]) -> int:
+    known, rest = global_options().parse_known_args(arguments)
+    options = Options(
+        known.profile, known.catalog, known.home, known.host, known.port, known.client_id
+    )
+    if rest:
+        from tui.commands.app import run_command
+
+        return run_command(rest, options, Output(as_json=known.json))
+    from tui.commands.dashboard import run_dashboard
+
+    return run_dashboard(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongInput(
+            "The command cannot be understood", message, "read `quarterdeck --help`"
+        ) from None
+
+
+def global_options() -> argparse.ArgumentParser:
+    """The options that may stand before or after any command."""
+    parser = _Parser(
+        prog="quarterdeck", add_help=False, allow_abbrev=False, usage=argparse.SUPPRESS
+    )
+    group = parser.add_argument_group("Global options, before or after a command")
+    group.add_argument("--profile", metavar="NAME", help="the gateway, by its name in the settings")
+    group.add_argument("--catalog", metavar="PATH", type=Path, help="the catalog's folder")
+    group.add_argument(
+        "--home",
+        metavar="PATH",
+        type=Path,
+        help="one folder for settings, state and data (or QUARTERDECK_HOME)",
+    )
+    group.add_argument("--host", help="the gateway's host")
+    group.add_argument("--port", type=int, help="the gateway's port")
+    group.add_argument("--client-id", type=int, metavar="N", help="the API client id to use")
+    group.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser

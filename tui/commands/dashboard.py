@@ -1,0 +1,44 @@
+"""The dashboard on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from catalog.errors import WrongInput
+from core.options import Options
+from tui.app import QuarterdeckApp
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+
+def run_dashboard(options: Options) -> int:
+    """Show the dashboard until the user quits; gives the exit code.
+
+    Raises `WrongInput` where there is no terminal, and what ended the dashboard early.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise WrongInput(
+            "The dashboard needs a terminal",
+            "standard input or output is no terminal here",
+            "use the commands instead: quarterdeck --help",
+        )
+    return asyncio.run(_run(options))
+
+
+async def _run(options: Options) -> int:
+    async with AsyncExitStack() as opened:
+
+        async def open_it() -> Workspace:
+            from tui.commands.invocation import open_workspace
+
+            return await opened.enter_async_context(open_workspace(options))
+
+        app = QuarterdeckApp(open_it, title_profile=options.profile or "")
+        await app.run_async()
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or 0

@@ -1,0 +1,71 @@
+"""What every command is given, and the open workspace it works in."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import typer
+
+from core.options import Options
+from tui.output import Output
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The global options of this call and where to print."""
+
+    options: Options
+    output: Output
+
+    def run(self, work: Callable[[Workspace], Awaitable[int]]) -> None:
+        """Do a command's work in an open workspace; ends the command with its exit code.
+
+        SIGTERM and SIGHUP (a dropped line) cancel it as ctrl-c does: a step that is writing
+        finishes, the gateway is left, the command ends.
+        """
+        raise typer.Exit(asyncio.run(self._run(work)))
+
+    async def _run(self, work: Callable[[Workspace], Awaitable[int]]) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, signal.raise_signal, signal.SIGINT)
+        async with open_workspace(self.options) as workspace:
+            return await work(workspace)
+
+
+@asynccontextmanager
+async def open_workspace(options: Options) -> AsyncIterator[Workspace]:
+    """The workspace of these options, closed at the end; for a profile that is simulated, with
+    a simulator of its own, started and ended here.
+
+    Raises `WrongInput` for options, settings or folders that cannot be used.
+    """
+    # Its imports take half a second, which a screen that is already up would notice.
+    await asyncio.to_thread(import_module, "core.workspace")
+    from core.workspace import Workspace, chosen_profile
+
+    _, profile = await asyncio.to_thread(chosen_profile, options)
+    if profile.simulated and options.port is None:
+        from core.simulator.process import start_process
+
+        simulator = await start_process(now=options.now)
+        try:
+            async with open_workspace(replace(options, port=simulator.port)) as workspace:
+                yield workspace
+        finally:
+            await simulator.stop()
+        return
+    workspace = await Workspace.open(options)
+    try:
+        yield workspace
+    finally:
+        await workspace.close()

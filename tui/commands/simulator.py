@@ -1,0 +1,67 @@
+"""`quarterdeck simulator`: a simulated gateway to connect to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from catalog.errors import BrokerUnavailable, WrongInput
+from tui.commands.invocation import Invocation
+
+DEFAULT_PORT = 4010
+
+
+def fixed_clock(text: str | None) -> datetime | None:
+    """The moment that `--now` names, aware UTC; a time without zone is UTC.
+
+    Raises `WrongInput` when it is no ISO 8601 time.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise WrongInput(
+            f"--now cannot be {text}", str(error), "write it as 2026-01-15T16:00:00Z"
+        ) from error
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def simulator(
+    context: typer.Context,
+    now: Annotated[str | None, typer.Option(help="Fix its clock at this time.")] = None,
+    seed: Annotated[int, typer.Option(help="The seed of its prices.")] = 7,
+) -> None:
+    """Serve simulated data on loopback, on the real wire protocol, until ctrl-c."""
+    invocation: Invocation = context.obj
+    port = DEFAULT_PORT if invocation.options.port is None else invocation.options.port
+    asyncio.run(_serve(invocation, port, fixed_clock(now), seed))
+
+
+async def _serve(invocation: Invocation, port: int, now: datetime | None, seed: int) -> None:
+    from core.simulator.server import SimulatedGateway
+
+    gateway = SimulatedGateway(seed=seed, now=now)
+    try:
+        bound = await gateway.start(port=port)
+    except (OSError, OverflowError) as error:
+        raise BrokerUnavailable(
+            f"The simulator cannot listen on port {port}",
+            str(error),
+            "give it another one with --port, or --port 0 for any free one",
+        ) from error
+    invocation.output.line(
+        f"simulated gateway on 127.0.0.1:{bound} (simulated data only); ctrl-c ends it"
+    )
+    invocation.output.summary(host="127.0.0.1", port=bound, simulated=True)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    with contextlib.suppress(asyncio.CancelledError):
+        await ended.wait()
+    await gateway.stop()

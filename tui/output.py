@@ -1,0 +1,80 @@
+"""What a command prints: lines for a person, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from catalog.errors import QuarterdeckError
+from catalog.events import Event, Level, as_record
+
+if TYPE_CHECKING:
+    from core.jobs import Job
+
+_SOURCE_WIDTH = 8
+
+
+class Output:
+    """Where a command's events, tables and summary go. Errors go to stderr in both forms."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def event(self, event: Event) -> None:
+        """One event of the work."""
+        if self.as_json:
+            self._object(as_record(event))
+            return
+        mark = "" if event.level in (Level.DEBUG, Level.INFO) else f"{event.level}: "
+        self.line(f"{event.source:<{_SOURCE_WIDTH}} {mark}{event}")
+
+    def line(self, text: str = "") -> None:
+        """Text for a person; nothing in JSON."""
+        if not self.as_json:
+            print(text, flush=True)
+
+    def table(self, columns: dict[str, bool], rows: Iterable[Iterable[str]]) -> None:
+        """A table for a person: column titles, with True for those that hold numbers."""
+        if self.as_json:
+            return
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for title, numbers in columns.items():
+            table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        console = Console(highlight=False)
+        # A pipe has no width: cells must not be cut for one that rich makes up.
+        console.print(table, width=None if console.is_terminal else 400)
+
+    def summary(self, **fields: object) -> None:
+        """The last object of a JSON stream."""
+        if self.as_json:
+            self._object({"event": "summary", **fields})
+
+    def error(self, error: QuarterdeckError) -> None:
+        """Title, reason and numbered steps."""
+        if self.as_json:
+            self._object(
+                {"event": "error", "level": "error", "message": str(error), **error.as_record()}
+            )
+        lines = [f"Error: {error.title}"]
+        if error.reason:
+            lines.append(f"  {error.reason}")
+        lines += [f"  {number}. {step}" for number, step in enumerate(error.steps, 1)]
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
+    async def follow[T](self, job: Job[T]) -> T:
+        """Print what a job reports until it ends, and give its result, or raise its error."""
+        async for event in job.events():
+            self.event(event)
+        return await job.wait()
+
+    def _object(self, fields: dict[str, object]) -> None:
+        print(json.dumps(fields, default=str), flush=True)
