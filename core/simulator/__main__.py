@@ -6,7 +6,8 @@ import ctypes
 import os
 import signal
 import sys
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from core.simulator.process import READY
 from core.simulator.server import SimulatedGateway
@@ -29,18 +30,26 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="core.simulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--now", type=_moment, help="stop the clock at this ISO 8601 time")
-    parser.add_argument("--seed", type=int, default=7, help="fixes all prices")
+    parser.add_argument("--port", type=_number(0, 65535), default=0, help="0 takes a free one")
+    parser.add_argument("--now", type=_moment, help="stop the clock at this ISO 8601 time (UTC)")
+    parser.add_argument("--seed", type=_number(0, 2**63 - 1), default=7, help="fixes all prices")
     parser.add_argument("--die-with-parent", action="store_true")
     return parser
 
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time zone is needed")
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _number(lowest: int, highest: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if not lowest <= value <= highest:
+            raise argparse.ArgumentTypeError(f"{value} is not in {lowest}..{highest}")
+        return value
+
+    return number
 
 
 def _die_with(parent: int) -> None:

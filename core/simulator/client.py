@@ -224,7 +224,7 @@ class Client:
     def _historical_bars(self, request_id: int, fields: Fields) -> None:
         query = BarQuery.read(fields)
         kind = "schedule" if query.what == SCHEDULE else "historical_bars"
-        self._note(kind, asdict(query.contract) | asdict(query) | {"id": request_id})
+        self._note(kind, _asked(query, request_id))
         if lacks_zone(query.end):
             self._error(request_id, 2174, NO_ZONE)
         small = query.what != SCHEDULE and query.step <= SMALL_BAR
@@ -234,7 +234,7 @@ class Client:
 
     def _head_timestamp(self, request_id: int, fields: Fields) -> None:
         query = HeadQuery.read(fields)
-        self._note("head_timestamp", asdict(query.contract) | asdict(query) | {"id": request_id})
+        self._note("head_timestamp", _asked(query, request_id))
         self._admit(request_id, query, small=True)
         history = self._gateway.history
         self._start(
@@ -264,10 +264,14 @@ class Client:
                 self._writer.write(await asyncio.to_thread(lambda: encode(*answer())))
             except Refusal as refusal:
                 self._error(request_id, refusal.code, refusal.text)
-            finally:
-                self._open.pop(request_id, None)
 
-        self._open[request_id] = asyncio.create_task(run())
+        def forget(ended: asyncio.Task[None]) -> None:
+            if self._open.get(request_id) is ended:  # the id may be in use again
+                del self._open[request_id]
+
+        task = asyncio.create_task(run())
+        task.add_done_callback(forget)
+        self._open[request_id] = task
 
     def _cancel_historical_bars(self, request_id: int, _fields: Fields) -> None:
         self._note("cancel_historical_bars", {"id": request_id})
@@ -282,3 +286,9 @@ class Client:
         task = self._open.pop(request_id, None)
         if task is not None:
             task.cancel()
+
+
+def _asked(query: BarQuery | HeadQuery, request_id: int) -> dict[str, object]:
+    fields = asdict(query)
+    contract: dict[str, object] = fields.pop("contract")
+    return contract | fields | {"id": request_id}

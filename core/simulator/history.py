@@ -101,9 +101,11 @@ class History:
         self, instrument: Instrument, query: BarQuery, span: _Span, until: int
     ) -> tuple[list[str], Bars | None]:
         """Whole days, weeks and months, dated by their last session; the last may be unfinished."""
+        if span.first >= span.stop:
+            return [], None
         table = sessions(instrument.hours)
         periods = _period(table.dates, query.step)
-        begins = int(np.searchsorted(periods, periods[min(span.first, len(periods) - 1)]))
+        begins = int(np.searchsorted(periods, periods[span.first]))
         parts, indices = [], []
         for index in range(max(begins, table.on(instrument.head)), span.stop):
             day = self._source.day(
@@ -205,10 +207,8 @@ def _rows(instrument: Instrument, labels: list[str], bars: Bars) -> Iterator[str
             (bars.turnover / shares * tick).tolist(), bars.volume.tolist(), strict=True
         )
     ]
-    counts = (map(str, column.tolist()) for column in (bars.volume, bars.count))
-    volume, count = counts
-    rows = zip(labels, *prices, volume, averages, count, strict=True)
-    return chain.from_iterable(rows)
+    volumes, counts = (map(str, column.tolist()) for column in (bars.volume, bars.count))
+    return chain.from_iterable(zip(labels, *prices, volumes, averages, counts, strict=True))
 
 
 def _schedule(

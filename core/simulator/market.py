@@ -1,9 +1,9 @@
 """Simulated prices: for a seed, every minute of every instrument is fixed for all time.
 
 Each instrument has one level a session: steady growth, and around it a random walk from the first
-session on, pulled back gently, with slowly changing trend and volatility. The minutes of a session are a random bridge from one level to the
-next. Both are drawn by (seed, instrument, date), so that no answer depends on what was asked
-before, and every larger bar is an aggregate of these minutes.
+session on, pulled back gently, with slowly changing trend and volatility. The minutes of a session
+are a random bridge from one level to the next. Both are drawn by (seed, instrument, date), so that
+no answer depends on what was asked before, and every larger bar is an aggregate of these minutes.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ from core.simulator.hours import FIRST_DAY, LAST_DAY, last_trade, sessions
 
 ANCHOR = np.datetime64("2024-01-02")
 SESSIONS_A_YEAR = 252
+DAYS_A_YEAR = 365.25
+# A day moves at most this many standard deviations.
+LARGEST_SHOCK = 2.5
 # What is left after a session of a departure from steady growth: half of it after a year.
 PULL = 0.5 ** (1 / SESSIONS_A_YEAR)
 # Share of a session's variance that falls between its open and the close before.
@@ -60,7 +63,7 @@ class Market:
         dates = sessions(instrument.hours).dates
         days = (LAST_DAY - FIRST_DAY).days + 1
         rng = np.random.default_rng([self.seed, instrument.path])
-        shocks = rng.standard_normal(days)
+        shocks = rng.standard_normal(days).clip(-LARGEST_SHOCK, LARGEST_SHOCK)
         months = days // 30 + 1
         trend = np.repeat(rng.normal(0, 0.06, months), 30)[:days]
         mood = np.repeat(np.exp(rng.normal(0, 0.25, months)), 30)[:days]
@@ -72,8 +75,8 @@ class Market:
         wander = np.fromiter(
             accumulate(returns, lambda level, move: level * PULL + move, initial=0.0), float
         )
-        growth = np.arange(len(wander)) * instrument.drift / SESSIONS_A_YEAR
-        levels = wander + growth
+        years = np.concatenate((day[:1] - 1, day)) / DAYS_A_YEAR
+        levels = wander + years * instrument.drift
         anchor = levels[int(np.searchsorted(dates, ANCHOR))]
         return levels - anchor + np.log(instrument.price), volatility
 

@@ -15,6 +15,7 @@ from core.simulator.pacing import Pacing
 from core.simulator.requests import Request
 
 ACCOUNT = "DUSIM0001"
+HANG_UP_SECONDS = 1.0
 
 
 class SimulatedGateway:
@@ -29,6 +30,8 @@ class SimulatedGateway:
     def __init__(self, *, seed: int = 7, now: datetime | None = None, latency: float = 0.0) -> None:
         if now is not None and now.tzinfo is None:
             raise ValueError("now must carry a time zone")
+        if seed < 0:
+            raise ValueError("the seed must not be negative")
         self.latency = latency
         self.requests: list[Request] = []
         self.history = History(Market(seed))
@@ -77,10 +80,13 @@ class SimulatedGateway:
         if self._server is None:
             return
         self._server.close()
-        for conversation in self._conversations:
-            conversation.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
-        await self._server.wait_closed()
+        self._server.close_clients()
+        try:
+            async with asyncio.timeout(HANG_UP_SECONDS):
+                await self._server.wait_closed()
+        except TimeoutError:  # a client that does not read what is still to be sent
+            self._server.abort_clients()
+        await asyncio.gather(*self._conversations)
         self._server = None
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,8 +95,6 @@ class SimulatedGateway:
         self._conversations.add(task)
         try:
             await Client(self, reader, writer).serve()
-        except asyncio.CancelledError:
-            pass  # stop() ends the conversation; asyncio.Server would log the cancellation
         finally:
             self._conversations.discard(task)
 
