@@ -1,0 +1,114 @@
+"""Instrument definitions on disk: written by Nautilus' own encoder, read with pyarrow.
+
+A definition is what Nautilus' `to_dict()` gives. Each version is a file of its own, named by its
+`ts_init`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from catalog.encoding import read_table
+from catalog.errors import WrongInput
+from catalog.files import damaged
+from catalog.layout import file_name, folder_name
+
+type Definition = dict[str, Any]
+
+_FOLDERS = {
+    "Equity": "equity",
+    "FuturesContract": "futures_contract",
+    "FuturesSpread": "futures_spread",
+    "OptionContract": "option_contract",
+    "OptionSpread": "option_spread",
+    "CurrencyPair": "currency_pair",
+    "IndexInstrument": "index_instrument",
+    "Commodity": "commodity",
+    "Cfd": "cfd",
+    "CryptoPerpetual": "crypto_perpetual",
+    "CryptoFuture": "crypto_future",
+    "PerpetualContract": "perpetual_contract",
+    "TokenizedAsset": "tokenized_asset",
+    "BinaryOption": "binary_option",
+}
+CLASS_FOLDERS = tuple(Path("data") / name for name in _FOLDERS.values())
+"""Where instruments of each class stand, relative to the catalog's root."""
+
+_CHANGING = ("ts_event", "ts_init")
+_CHANGING_INFO = ("trading_hours", "liquid_hours")
+
+
+def definition_path(definition: Definition) -> Path:
+    """Where this version of the instrument belongs, relative to the root.
+
+    Raises `WrongInput` when Nautilus has no such class of instrument.
+    """
+    kind = definition.get("type")
+    if kind not in _FOLDERS:
+        raise WrongInput(f"'{kind}' is no class of instrument", f"known are {', '.join(_FOLDERS)}")
+    stamp = int(definition["ts_init"])
+    return (
+        Path("data") / _FOLDERS[kind] / folder_name(str(definition["id"])) / file_name(stamp, stamp)
+    )
+
+
+def encode(definition: Definition, folder: str) -> Definition:
+    """Write the instrument with Nautilus' encoder into the catalog at `folder`, and give the
+    definition as Nautilus understands it. Runs in a worker process.
+
+    Raises `WrongInput` when Nautilus refuses the definition.
+    """
+    from nautilus_trader import model
+    from nautilus_trader.persistence import ParquetDataCatalog
+
+    try:
+        instrument = getattr(model, definition["type"]).from_dict(definition)
+        ParquetDataCatalog(folder).write_instruments([instrument])
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise WrongInput(
+            f"{definition.get('id')} cannot be stored", f"Nautilus refuses its definition: {error}"
+        ) from error
+    understood: Definition = instrument.to_dict()
+    return understood
+
+
+def read_definition(path: Path) -> Definition:
+    """The definition a file holds, stamps in ns and `info` decoded.
+
+    Raises `DamagedFile`, and `FileNotFoundError` when it is gone.
+    """
+    try:
+        table = read_table(path)
+        kind = table.schema.metadata[b"type_name"].decode()
+        columns = [
+            column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+            for column in table.columns
+        ]
+        row = pa.table(columns, names=table.schema.names).to_pylist()[-1]
+        row["info"] = json.loads(row["info"]) if row.get("info") else None
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, KeyError, IndexError, TypeError, ValueError) as error:
+        raise damaged(path, error) from error
+    return {"type": kind, **row}
+
+
+def same_instrument(one: Definition, other: Definition) -> bool:
+    """Whether two definitions say the same; when they were made and the trading hours of the
+    coming days do not count."""
+    return _lasting(one) == _lasting(other)
+
+
+def _lasting(definition: Definition) -> Definition:
+    fields = {
+        name: value
+        for name, value in definition.items()
+        if value is not None and name not in (*_CHANGING, "info")
+    }
+    info = definition.get("info") or {}
+    fields["info"] = {name: info[name] for name in info if name not in _CHANGING_INFO}
+    return fields

@@ -1,0 +1,143 @@
+"""What stands in the catalog's folders now: names from disk, footers from the ledger's memory.
+
+A footer is read once for each size and modification time of its file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.files import BarFile, DamagedFile, inspect, read
+from catalog.instruments import CLASS_FOLDERS, Definition, read_definition
+from catalog.layout import folder_name, series_folder
+from catalog.ledger import Ledger
+from catalog.series import Series
+
+_RETRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContent:
+    """The files of bars in one folder by first stamp, and those that cannot be read."""
+
+    files: tuple[BarFile, ...]
+    damaged: tuple[DamagedFile, ...]
+
+
+class Inventory:
+    """Looks at a catalog's folders through a ledger; all calls may block on the disk."""
+
+    def __init__(self, root: Path, ledger: Ledger) -> None:
+        self._root = root
+        self._ledger = ledger
+
+    def series_files(self, series: Series) -> tuple[BarFile, ...]:
+        """The readable files of a series, by first stamp."""
+        content = self.folder(series_folder(series))
+        return tuple(file for file in content.files if file.series == series)
+
+    def folder(self, folder: Path) -> FolderContent:
+        """What stands in a folder of bars, given relative to the root."""
+        known = self._ledger.bar_files(self._root, folder)
+        files: list[BarFile] = []
+        fresh: list[BarFile] = []
+        broken: list[DamagedFile] = []
+        present = _parquet_files(self._root / folder)
+        for path, size, mtime_ns in present:
+            remembered = known.get(path.name)
+            if remembered and (remembered[0].size, remembered[0].mtime_ns) == (size, mtime_ns):
+                files.append(remembered[0])
+                continue
+            try:
+                with suppress(FileNotFoundError):  # renamed since it was listed
+                    if file := inspect(path):
+                        fresh.append(file)
+            except DamagedFile as error:
+                broken.append(error)
+        names = {path.name for path, _, _ in present}
+        gone = [self._root / folder / name for name in known.keys() - names]
+        if fresh or gone:
+            self._ledger.remember_bar_files(self._root, fresh, gone)
+        files += fresh
+        return FolderContent(tuple(sorted(files, key=lambda file: file.first)), tuple(broken))
+
+    def check(self, file: BarFile) -> None:
+        """Read a file whole and compare it with its content hash, once for each change of it.
+
+        Raises `DamagedFile`, and `FileNotFoundError` when it is gone.
+        """
+        remembered = self._ledger.bar_files(self._root, file.path.parent.relative_to(self._root))
+        if remembered.get(file.path.name) != (file, True):
+            read(file)
+            self._ledger.remember_bar_files(self._root, [file], checked=True)
+
+    def definitions(self, instrument_id: str) -> list[Definition]:
+        """All versions of an instrument, oldest first.
+
+        Raises `DamagedFile` when one cannot be read.
+        """
+        folder = folder_name(instrument_id)
+        versions = [
+            definition
+            for parent in CLASS_FOLDERS
+            for definition in self._definitions_in(parent / folder)
+            if definition["id"] == instrument_id
+        ]
+        return sorted(versions, key=lambda definition: int(definition["ts_init"]))
+
+    def instrument_ids(self) -> list[str]:
+        """The ids of all stored instruments, sorted; damaged files are passed over."""
+        ids: set[str] = set()
+        for parent in CLASS_FOLDERS:
+            for folder in subfolders(self._root / parent):
+                with suppress(DamagedFile):
+                    ids |= {str(one["id"]) for one in self._definitions_in(parent / folder)}
+        return sorted(ids)
+
+    def _definitions_in(self, folder: Path) -> Iterator[Definition]:
+        known = self._ledger.definitions(folder)
+        for path, size, mtime_ns in _parquet_files(self._root / folder):
+            remembered = known.get(path.name)
+            if remembered and remembered[:2] == (size, mtime_ns):
+                yield remembered[2]
+                continue
+            definition = read_definition(path)
+            self._ledger.remember_definition(folder / path.name, size, mtime_ns, definition)
+            yield definition
+
+
+def subfolders(folder: Path) -> list[str]:
+    """The names of the folders in a folder; none when it does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def _parquet_files(folder: Path) -> list[tuple[Path, int, int]]:
+    """Path, size and mtime of the Parquet files in a folder.
+
+    A rename during the listing can hide a file for an instant, so it is listed until the folder
+    stood still meanwhile.
+    """
+    found: list[tuple[Path, int, int]] = []
+    for _ in range(_RETRIES):
+        try:
+            before = folder.stat().st_mtime_ns
+            with os.scandir(folder) as entries:
+                found = [
+                    (Path(entry.path), entry.stat().st_size, entry.stat().st_mtime_ns)
+                    for entry in entries
+                    if entry.name.endswith(".parquet") and entry.is_file()
+                ]
+            if folder.stat().st_mtime_ns == before:
+                break
+        except FileNotFoundError:
+            if not folder.exists():
+                return []
+    return found

@@ -1,0 +1,330 @@
+"""The ledger: what the files say of themselves, remembered; and what no file can say.
+
+A SQLite file in the catalog's private folder. What it holds of files is a cache and can be
+deleted: it is read again from the footers. Alone it holds the spans the broker answered with no
+bars at all, the ids people typed, and the sessions of markets.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog.coverage import Interval, subtract
+from catalog.errors import CatalogUnusable
+from catalog.files import Asked, BarFile
+from catalog.series import Series
+from catalog.sessions import Hours, Sessions
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
+    CREATE TABLE bar_files (
+        path TEXT PRIMARY KEY, folder TEXT, bar_type TEXT, rows INTEGER, first INTEGER,
+        last INTEGER, price_precision INTEGER, size_precision INTEGER, size INTEGER,
+        mtime_ns INTEGER, asked TEXT, covered TEXT, checked INTEGER DEFAULT 0
+    );
+    CREATE INDEX bar_files_of_folder ON bar_files (folder);
+    CREATE TABLE instrument_files (
+        path TEXT PRIMARY KEY, folder TEXT, size INTEGER, mtime_ns INTEGER, definition TEXT
+    );
+    CREATE INDEX instrument_files_of_folder ON instrument_files (folder);
+    CREATE TABLE empties (
+        bar_type TEXT, start INTEGER, end INTEGER, hours TEXT, con_id INTEGER, origin TEXT
+    );
+    CREATE INDEX empties_of_series ON empties (bar_type);
+    CREATE TABLE aliases (typed TEXT PRIMARY KEY, instrument_id TEXT, con_id INTEGER);
+    CREATE TABLE sessions (
+        instrument_id TEXT, hours TEXT, date INTEGER, open INTEGER, close INTEGER, zone TEXT,
+        source TEXT, PRIMARY KEY (instrument_id, hours, open)
+    );
+    CREATE TABLE session_spans (instrument_id TEXT, hours TEXT, start INTEGER, end INTEGER);
+    """,
+)
+"""How each version of the schema comes from the one before; the first from nothing."""
+
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph"}
+_BUSY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A span the broker answered with no bars, in which there is no file to say so."""
+
+    interval: Interval
+    hours: str
+    con_id: int | None
+    origin: str
+
+
+class Ledger:
+    """One connection, safe to use from several threads; several processes share the file."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the ledger, make it, or bring it to this version's schema.
+
+        `None` keeps it in memory, for a catalog that may only be read. A ledger that SQLite
+        finds damaged is put aside and begun anew. Raises `CatalogUnusable` when a newer
+        Quarterdeck wrote it.
+        """
+        self._guard = threading.RLock()
+        try:
+            self._connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            if path is None or isinstance(error, sqlite3.OperationalError):
+                raise CatalogUnusable(f"the ledger {path} cannot be opened", str(error)) from error
+            path.replace(path.with_suffix(".damaged"))
+            self._connection = _connect(path)
+
+    def close(self) -> None:
+        """Give the file back; the ledger cannot be used after it."""
+        with self._guard:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All statements inside are kept, or none; one inside another belongs to the outer."""
+        with self._guard:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._guard:
+            return self._connection.execute(statement, values).fetchall()
+
+    def fact(self, name: str) -> str | None:
+        """A remembered fact about the whole catalog."""
+        rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
+    def remember_fact(self, name: str, value: str) -> None:
+        """Keep a fact about the whole catalog."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def bar_files(self, root: Path, folder: Path) -> dict[str, tuple[BarFile, bool]]:
+        """What is remembered of the files in a folder, by name, and whether each one was read
+        whole and found right."""
+        rows = self._rows("SELECT * FROM bar_files WHERE folder = ?", str(folder))
+        return {Path(row[0]).name: (_bar_file(root, row), bool(row[-1])) for row in rows}
+
+    def remember_bar_files(
+        self, root: Path, files: Iterable[BarFile], gone: Iterable[Path] = (), checked: bool = False
+    ) -> None:
+        """Take over what files say now, and forget the paths that are gone."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "DELETE FROM bar_files WHERE path = ?",
+                [(str(path.relative_to(root)),) for path in gone],
+            )
+            connection.executemany(
+                f"INSERT OR REPLACE INTO bar_files VALUES ({', '.join('?' * 13)})",
+                [(*_bar_row(root, file), checked) for file in files],
+            )
+
+    def definitions(self, folder: Path) -> dict[str, tuple[int, int, dict[str, object]]]:
+        """Size, mtime and definition of the instrument files in a folder, by name."""
+        rows = self._rows(
+            "SELECT path, size, mtime_ns, definition FROM instrument_files WHERE folder = ?",
+            str(folder),
+        )
+        return {Path(path).name: (*stamp, json.loads(text)) for path, *stamp, text in rows}
+
+    def remember_definition(
+        self, path: Path, size: int, mtime_ns: int, definition: dict[str, object]
+    ) -> None:
+        """Take over what an instrument file holds; `path` is relative to the root."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO instrument_files VALUES (?, ?, ?, ?, ?)",
+                (str(path), str(path.parent), size, mtime_ns, json.dumps(definition)),
+            )
+
+    def empties(self, series: Series) -> list[Empty]:
+        """The spans that were answered with no bars and stand in no file."""
+        rows = self._rows(
+            "SELECT start, end, hours, con_id, origin FROM empties WHERE bar_type = ?",
+            series.bar_type,
+        )
+        return [Empty((start, end), *rest) for start, end, *rest in rows]
+
+    def replace_empties(self, series: Series, empties: Iterable[Empty]) -> None:
+        """Make these the empty spans of the series."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM empties WHERE bar_type = ?", (series.bar_type,))
+            connection.executemany(
+                "INSERT INTO empties VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (series.bar_type, *empty.interval, empty.hours, empty.con_id, empty.origin)
+                    for empty in empties
+                ],
+            )
+
+    def alias(self, typed: str) -> tuple[str, int | None] | None:
+        """The canonical id and contract id that a typed id was found to mean."""
+        rows = self._rows("SELECT instrument_id, con_id FROM aliases WHERE typed = ?", typed)
+        return rows[0] if rows else None
+
+    def remember_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
+        """Keep what a typed id means."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", (typed, instrument_id, con_id)
+            )
+
+    def sessions(self, instrument_id: str, hours: Hours, span: Interval) -> Sessions | None:
+        """The sessions that touch `span`, or None unless all of it is known."""
+        known = self._rows(
+            "SELECT start, end FROM session_spans WHERE instrument_id = ? AND hours = ?",
+            instrument_id,
+            hours,
+        )
+        if subtract([span], known):
+            return None
+        rows = self._rows(
+            "SELECT date, open, close, zone, source FROM sessions WHERE instrument_id = ?"
+            " AND hours = ? AND close > ? AND open < ? ORDER BY open",
+            instrument_id,
+            hours,
+            *span,
+        )
+        dates, opens, closes, zones, sources = zip(*rows, strict=True) if rows else ((),) * 5
+        return Sessions(
+            np.array(dates, dtype=np.int64),
+            np.array(opens, dtype=np.int64),
+            np.array(closes, dtype=np.int64),
+            zone=zones[-1] if zones else "UTC",
+            source="broker" if set(sources) <= {"broker"} else "calendar",
+        )
+
+    def remember_sessions(
+        self, instrument_id: str, hours: Hours, span: Interval, sessions: Sessions
+    ) -> None:
+        """Make these the sessions that touch `span`, all of which is known from now on."""
+        with self.transaction() as connection:
+            connection.execute(
+                "DELETE FROM sessions WHERE instrument_id = ? AND hours = ? AND close > ?"
+                " AND open < ?",
+                (instrument_id, hours, *span),
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (instrument_id, hours, *session, sessions.zone, sessions.source)
+                    for session in zip(
+                        sessions.dates.tolist(),
+                        sessions.opens.tolist(),
+                        sessions.closes.tolist(),
+                        strict=True,
+                    )
+                ],
+            )
+            connection.execute(
+                "INSERT INTO session_spans VALUES (?, ?, ?, ?)", (instrument_id, hours, *span)
+            )
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
+    )
+    try:
+        mode = "TRUNCATE" if path and _on_network(path) else "WAL"
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path | None) -> None:
+    if _version(connection) == len(_MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")  # another process may be making the ledger just now
+    try:
+        version = _version(connection)
+        if version > len(_MIGRATIONS):
+            raise CatalogUnusable(
+                f"the ledger {path} is of a newer Quarterdeck",
+                f"its schema is version {version}, this program knows {len(_MIGRATIONS)}",
+                "update Quarterdeck, or choose another catalog",
+            )
+        if version and path:
+            shutil.copy2(path, path.with_suffix(f".v{version}"))
+        for script in _MIGRATIONS[version:]:
+            for statement in script.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _on_network(path: Path) -> bool:
+    """Whether the file system cannot share the memory that SQLite's WAL needs."""
+    try:
+        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return False
+    folder = path.parent.resolve()
+    holding = [(len(at), kind) for at, kind in mounts if folder.is_relative_to(at)]
+    return bool(holding) and max(holding)[1] in _NETWORK_FILE_SYSTEMS
+
+
+def _bar_row(root: Path, file: BarFile) -> tuple[object, ...]:
+    path = file.path.relative_to(root)
+    return (
+        str(path),
+        str(path.parent),
+        file.series.bar_type,
+        file.rows,
+        file.first,
+        file.last,
+        file.price_precision,
+        file.size_precision,
+        file.size,
+        file.mtime_ns,
+        file.asked.to_json() if file.asked else None,
+        json.dumps(file.covered),
+    )
+
+
+def _bar_file(root: Path, row: tuple[Any, ...]) -> BarFile:
+    path, _, bar_type, rows, first, last, prices, sizes, size, mtime_ns, asked, covered, _ = row
+    return BarFile(
+        path=root / path,
+        series=Series.from_bar_type(bar_type),
+        rows=rows,
+        first=first,
+        last=last,
+        price_precision=prices,
+        size_precision=sizes,
+        size=size,
+        mtime_ns=mtime_ns,
+        asked=Asked.from_json(asked) if asked else None,
+        covered=tuple((start, end) for start, end in json.loads(covered)),
+    )

@@ -1,0 +1,95 @@
+"""When a market was open: the sessions of an instrument, by trading date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import numpy as np
+
+from catalog.columns import Ints
+from catalog.coverage import Interval
+from catalog.layout import NANOS_PER_DAY
+from catalog.series import BarSpec
+
+type Hours = Literal["regular", "all"]
+"""Regular trading hours, or all hours the market is open (extended, overnight)."""
+
+type Source = Literal["broker", "calendar"]
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sessions:
+    """Sessions in time order, one array a column, all of length n.
+
+    `dates` are trading dates in days since 1970-01-01, `opens` and `closes` moments in ns UTC;
+    a session is half-open. A date with a break has several rows. `zone` is the exchange's IANA
+    zone; `source` says whether the broker told or a calendar was computed.
+    """
+
+    dates: Ints
+    opens: Ints
+    closes: Ints
+    zone: str
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def intervals(self) -> list[Interval]:
+        """The open times, moments in ns UTC."""
+        return list(zip(self.opens.tolist(), self.closes.tolist(), strict=True))
+
+    def open_times(self, spec: BarSpec) -> list[Interval]:
+        """The open times in the coordinate of a series: for bars of a day and longer each trading
+        date counts from 00:00 to 24:00 UTC."""
+        if spec.intraday:
+            return self.intervals()
+        starts = np.unique(self.dates) * NANOS_PER_DAY
+        return list(zip(starts.tolist(), (starts + NANOS_PER_DAY).tolist(), strict=True))
+
+    def clip(self, interval: Interval) -> Sessions:
+        """The sessions that touch the interval, those at its borders cut to it."""
+        start, end = interval
+        rows = (self.closes > start) & (self.opens < end)
+        return Sessions(
+            self.dates[rows],
+            np.maximum(self.opens[rows], start),
+            np.minimum(self.closes[rows], end),
+            self.zone,
+            self.source,
+        )
+
+    def for_date(self, day: date) -> Interval | None:
+        """The first open and last close of a trading date, or None when there was no session."""
+        rows = np.flatnonzero(self.dates == day.toordinal() - _EPOCH)
+        if not len(rows):
+            return None
+        return int(self.opens[rows[0]]), int(self.closes[rows[-1]])
+
+    def expected_bars(self, interval: Interval, spec: BarSpec) -> int:
+        """How many bars of the series open in the interval if every bar of every session exists.
+
+        Intraday bars begin at a session's open and then at each multiple of their span since
+        1970 UTC (IBKR's hours of a US stock begin 09:30, 10:00, 11:00). One bar a trading date
+        for days; weeks and months count the dates' weeks and months, a started one included.
+        """
+        start, end = interval
+        if not spec.intraday:
+            opens = np.unique(self.dates) * NANOS_PER_DAY
+            days = np.unique(self.dates)[(opens >= start) & (opens < end)].astype("datetime64[D]")
+            if spec.unit == "MONTH":
+                periods = days.astype("datetime64[M]").astype(np.int64)
+            elif spec.unit == "WEEK":
+                periods = (days.astype(np.int64) + 3) // 7  # 1970-01-01 was a Thursday
+            else:
+                periods = days.astype(np.int64)
+            return -(-len(np.unique(periods)) // spec.step)
+        first, last = np.maximum(self.opens, start), np.minimum(self.closes, end)
+        inside = first < last
+        on_grid = -(-last // spec.nanos) + (-first // spec.nanos)
+        opening = (self.opens >= start) & (self.opens % spec.nanos != 0)
+        return int(np.sum((on_grid + opening)[inside]))

@@ -1,0 +1,421 @@
+"""The catalog: instruments and bars in Nautilus' Parquet layout, and what was asked to get them.
+
+Everything here may block on the disk: call it through `asyncio.to_thread`. A `Catalog` may be used
+from several threads, and several processes may use one root: writers take turns, readers never
+wait.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Self, cast
+
+import numpy as np
+
+from catalog import coverage, workers
+from catalog.appending import Append, BarsPersisted, merge
+from catalog.columns import BarColumns
+from catalog.commit import PRIVATE, not_writable, writing
+from catalog.coverage import Interval
+from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
+from catalog.events import Event, Report, ignore
+from catalog.files import Asked, BarFile, Origin, damaged, read
+from catalog.instruments import (
+    Definition,
+    definition_path,
+    encode,
+    read_definition,
+    same_instrument,
+)
+from catalog.inventory import Inventory, subfolders
+from catalog.layout import BARS, folder_name, series_folder
+from catalog.ledger import Ledger
+from catalog.series import Series
+from catalog.sessions import Hours, Sessions
+
+__all__ = [
+    "BarsPersisted",
+    "Catalog",
+    "InstrumentStored",
+    "InstrumentUnchanged",
+    "Origin",
+]
+
+_NEVER_READ = frozenset("#?%")
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentStored(Event):
+    """A first or changed definition of an instrument is on disk and was read back."""
+
+    source: ClassVar[str] = "catalog"
+
+    instrument_id: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"instrument {self.instrument_id} stored"
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentUnchanged(Event):
+    """The stored definition of an instrument says the same."""
+
+    source: ClassVar[str] = "catalog"
+
+    instrument_id: str
+
+    def __str__(self) -> str:
+        return f"instrument {self.instrument_id} unchanged"
+
+
+class Catalog:
+    """One catalog on disk. Make it with `Catalog.open`."""
+
+    def __init__(self, root: Path, ledger: Ledger) -> None:
+        self.root = root
+        self._ledger = ledger
+        self._inventory = Inventory(root, ledger)
+
+    @classmethod
+    def open(cls, root: Path, *, create: bool = True) -> Self:
+        """Open the catalog in a folder, made when absent and `create` is set.
+
+        A folder that may only be read is opened too; writing then fails. Raises `WrongInput` when
+        there is no such folder and none can be made, or when Nautilus could never read from it;
+        `CatalogUnusable` when a newer Quarterdeck wrote its ledger.
+        """
+        root = root.expanduser().absolute()
+        if root.exists() and not root.is_dir():
+            raise WrongInput(f"{root} is not a folder", "a catalog is a folder of Parquet files")
+        if _NEVER_READ & set(str(root)):
+            raise WrongInput(
+                f"{root} cannot hold a catalog",
+                "Nautilus cannot read from a path with '#', '?' or '%' in it",
+                "choose another folder",
+            )
+        if not root.exists() and not create:
+            raise WrongInput(f"there is no catalog at {root}", "the folder does not exist")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            writable = os.access(root, os.W_OK)
+            if writable:
+                (root / PRIVATE).mkdir(exist_ok=True)
+        except OSError as error:
+            raise not_writable(root, error) from error
+        return cls(root, Ledger(root / PRIVATE / "ledger.sqlite" if writable else None))
+
+    def close(self) -> None:
+        """Release the ledger."""
+        self._ledger.close()
+
+    # Origin and identity
+
+    @property
+    def origin(self) -> Origin | None:
+        """Whether the catalog holds simulated or real bars; None before the first write."""
+        known = self._ledger.fact("origin") or self._origin_of_files()
+        return cast(Origin | None, known)
+
+    def require_origin(self, origin: Origin) -> None:
+        """Raise `WrongInput` when the catalog holds the other kind of bars."""
+        held = self.origin
+        if held is not None and held != origin:
+            raise WrongInput(
+                f"the catalog {self.root} holds {held} bars",
+                f"{origin} bars must not mix with them",
+                "choose another catalog with --catalog or another profile with --profile",
+            )
+
+    def con_id(self, instrument_id: str) -> int | None:
+        """IBKR's contract id behind an instrument id, if the catalog knows it."""
+        definition = self.instrument(instrument_id)
+        if definition is not None:
+            return _con_id(definition)
+        alias = self._ledger.alias(instrument_id)
+        return alias[1] if alias else None
+
+    def alias(self, typed: str) -> str | None:
+        """The canonical id of what somebody typed: itself when it is stored, else what it was
+        found to mean, else None."""
+        if self._inventory.definitions(typed) or self._has_series(typed):
+            return typed
+        found = self._ledger.alias(typed) or self._ledger.alias(typed.upper())
+        return found[0] if found else None
+
+    def add_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
+        """Remember that a typed id means this instrument."""
+        self._ledger.remember_alias(typed, instrument_id, con_id)
+
+    # Instruments
+
+    def instrument(self, instrument_id: str, at: int | None = None) -> Definition | None:
+        """The definition of an instrument: the latest, or the one in force at `at` (ns UTC).
+
+        A version is in force from its `ts_init`, the first also for all time before. Raises
+        `DamagedFile` when its file cannot be read.
+        """
+        versions = self._inventory.definitions(instrument_id)
+        if at is not None:
+            versions = [one for one in versions if int(one["ts_init"]) <= at] or versions[:1]
+        return versions[-1] if versions else None
+
+    def instrument_ids(self) -> list[str]:
+        """The ids of all stored instruments, sorted."""
+        return self._inventory.instrument_ids()
+
+    def store_instrument(
+        self, definition: Definition, *, origin: Origin, report: Report = ignore
+    ) -> bool:
+        """Store a definition as a new version, unless the stored one says the same.
+
+        Written by Nautilus' own encoder in a worker process, read back, then renamed in. A version
+        is always later than the one before. True when a version was written. Raises `WrongInput`
+        for another origin, another contract of the same id, or what Nautilus refuses.
+        """
+        instrument_id = str(definition["id"])
+        self.require_origin(origin)
+        definition_path(definition)  # refuses what Nautilus does not know, before anything starts
+        stored = self.instrument(instrument_id)
+        if stored is not None:
+            self._require_contract(instrument_id, _con_id(definition))
+            later = max(int(definition["ts_init"]), int(stored["ts_init"]) + 1)
+            definition = {**definition, "ts_init": later}
+        if stored is None or not same_instrument(stored, definition):
+            with tempfile.TemporaryDirectory() as folder:
+                definition = workers.run_blocking(encode, definition, folder)
+                encoded = (Path(folder) / definition_path(definition)).read_bytes()
+            path = self._publish_instrument(definition, encoded, origin)
+            if path is not None:
+                report(InstrumentStored(instrument_id, path))
+                return True
+        report(InstrumentUnchanged(instrument_id))
+        return False
+
+    def _publish_instrument(
+        self, definition: Definition, encoded: bytes, origin: Origin
+    ) -> Path | None:
+        target = self.root / definition_path(definition)
+        with writing(self.root) as staging:
+            self.require_origin(origin)
+            stored = self.instrument(str(definition["id"]))
+            if stored is not None and same_instrument(stored, definition):
+                return None
+            staged = staging.folder / target.name
+            staged.write_bytes(encoded)
+            if read_definition(staged) != definition:
+                raise damaged(staged, "the instrument written does not read back")
+            staging.publish(staged, target)
+            self._ledger.remember_fact("origin", origin)
+        return target
+
+    # Bars
+
+    def store_bars(
+        self,
+        series: Series,
+        bars: BarColumns,
+        *,
+        asked: Interval,
+        hours: Hours,
+        con_id: int | None,
+        origin: Origin,
+        report: Report = ignore,
+    ) -> int:
+        """Store the answer to one request and that `asked` was answered; give how many bars are
+        new.
+
+        Bars outside `asked` and bars already held are dropped; an answer without bars is kept as
+        an empty span. All of it is one commit under the writer lock: staged, read back, compared,
+        renamed in, entered in the ledger. Raises `CatalogUnusable` when the instrument is not
+        stored, `WrongInput` when the answer must not mix with what the series holds, `DamagedFile`
+        when a file of the series cannot be read, `ValueError` when the bars are out of order.
+        """
+        if np.any(np.diff(bars.ts) <= 0):
+            raise ValueError(f"bars of {series} are out of order")
+        bars = bars.between(*asked)
+        answer = Asked((asked,), hours, con_id, origin, datetime.now(UTC).isoformat())
+        with writing(self.root) as staging:
+            self.require_origin(origin)
+            self._require_definition(series, bars, con_id)
+            append = Append(
+                self.root, series, self._sound_files(series), self._ledger.empties(series)
+            )
+            append.refuse_mixing(bars, answer)
+            append.add(staging, bars, answer)
+            with self._ledger.transaction():
+                self._ledger.remember_fact("origin", origin)
+                self._ledger.remember_bar_files(self.root, append.files, append.gone, checked=True)
+                self._ledger.replace_empties(series, append.empties)
+        for event in append.persisted:
+            report(event)
+        return sum(event.bars for event in append.persisted)
+
+    def read_bars(
+        self, series: Series, start: int | None = None, end: int | None = None
+    ) -> BarColumns:
+        """The bars of a series whose opens lie in [start, end), ns.
+
+        Raises `DataUnavailable` when nothing of the series is stored, `DamagedFile` when one of
+        the files is not as it was written.
+        """
+
+        def attempt() -> BarColumns:
+            files = self._sound_files(series)
+            if not files:
+                raise _unknown(series)
+            nothing = BarColumns.empty(files[0].price_precision, files[0].size_precision)
+            return merge([nothing, *(read(file) for file in _touching(files, start, end))])
+
+        bars = _steady(attempt)
+        return bars.between(
+            np.iinfo(np.int64).min if start is None else start,
+            np.iinfo(np.int64).max if end is None else end,
+        )
+
+    def files(self, series: Series, start: int | None = None, end: int | None = None) -> list[Path]:
+        """The files that hold bars of the series with opens in [start, end), in time order."""
+        files = self._inventory.series_files(series)
+        return [file.path for file in _touching(files, start, end)]
+
+    def checked_files(
+        self, series: Series, start: int | None = None, end: int | None = None
+    ) -> list[Path]:
+        """The same files, each one known to be readable and to hold what was written.
+
+        Raises `DamagedFile` naming the first that is not, `DataUnavailable` when nothing of the
+        series is stored.
+        """
+
+        def attempt() -> list[Path]:
+            files = self._sound_files(series)
+            if not files:
+                raise _unknown(series)
+            wanted = _touching(files, start, end)
+            for file in wanted:
+                self._inventory.check(file)
+            return [file.path for file in wanted]
+
+        return _steady(attempt)
+
+    # Coverage
+
+    def covered(self, series: Series) -> list[Interval]:
+        """What was asked and answered of the series, with bars or without, over bar opens.
+
+        Files of other programs do not say what was asked: they cover just the bars they hold.
+        """
+        files = self._inventory.series_files(series)
+        answered = [interval for file in files for interval in file.covered]
+        return coverage.union(answered + [empty.interval for empty in self._ledger.empties(series)])
+
+    def missing(
+        self, series: Series, wanted: Interval, sessions: Sessions | None
+    ) -> list[Interval]:
+        """What of `wanted` must still be asked for: wanted ∩ sessions - covered, pieces with only
+        closed time between them joined. Without sessions all time counts as open."""
+        open_times = sessions.open_times(series.spec) if sessions is not None else None
+        return coverage.missing(wanted, self.covered(series), open_times)
+
+    def sessions(self, instrument_id: str, hours: Hours, span: Interval) -> Sessions | None:
+        """The remembered sessions that touch `span` (ns UTC), or None unless all of it is
+        known."""
+        return self._ledger.sessions(instrument_id, hours, span)
+
+    def store_sessions(
+        self, instrument_id: str, hours: Hours, span: Interval, sessions: Sessions
+    ) -> None:
+        """Remember the sessions that touch `span`; together with it none others are known."""
+        self._ledger.remember_sessions(instrument_id, hours, span, sessions)
+
+    # What the calls above share
+
+    def _sound_files(self, series: Series) -> list[BarFile]:
+        content = self._inventory.folder(series_folder(series))
+        if content.damaged:
+            raise content.damaged[0]
+        return [file for file in content.files if file.series == series]
+
+    def _require_contract(self, instrument_id: str, con_id: int | None) -> None:
+        known = self.con_id(instrument_id)
+        if known is not None and con_id is not None and known != con_id:
+            raise WrongInput(
+                f"{instrument_id} is another contract here",
+                f"the catalog holds contract {known} under this id, this is contract {con_id}",
+                "keep it in another catalog",
+            )
+
+    def _require_definition(self, series: Series, bars: BarColumns, con_id: int | None) -> None:
+        definition = self.instrument(series.instrument_id)
+        if definition is None:
+            raise CatalogUnusable(
+                f"the instrument {series.instrument_id} is not stored",
+                "bars are only stored after their instrument",
+                "fetch again: the instrument is then stored first",
+            )
+        self._require_contract(series.instrument_id, con_id)
+        precision = int(definition["price_precision"])
+        if len(bars) and bars.price_precision != precision:
+            raise WrongInput(
+                f"{series} has {bars.price_precision} decimals",
+                f"its instrument has {precision}, and Nautilus would reject every order on it",
+            )
+
+    def _has_series(self, instrument_id: str) -> bool:
+        prefix = folder_name(instrument_id) + "-"
+        return any(
+            file.series.instrument_id == instrument_id
+            for folder in subfolders(self.root / BARS)
+            if folder.startswith(prefix)
+            for file in self._inventory.folder(BARS / folder).files
+        )
+
+    def _origin_of_files(self) -> str | None:
+        """What the files say, after the ledger was lost."""
+        for folder in subfolders(self.root / BARS):
+            for file in self._inventory.folder(BARS / folder).files:
+                if file.asked is not None:
+                    self._ledger.remember_fact("origin", file.asked.origin)
+                    return file.asked.origin
+        for instrument_id in self.instrument_ids():
+            definition = self.instrument(instrument_id)
+            if definition and (source := (definition.get("info") or {}).get("source")):
+                self._ledger.remember_fact("origin", source)
+                return str(source)
+        return None
+
+
+def _con_id(definition: Definition) -> int | None:
+    con_id = (definition.get("info") or {}).get("con_id")
+    return int(con_id) if con_id else None
+
+
+def _touching(files: Sequence[BarFile], start: int | None, end: int | None) -> list[BarFile]:
+    return [
+        file
+        for file in files
+        if (start is None or file.last > start) and (end is None or file.first <= end)
+    ]
+
+
+def _unknown(series: Series) -> DataUnavailable:
+    return DataUnavailable(
+        f"no bars of {series} are stored",
+        "the catalog holds nothing of this series",
+        f"quarterdeck fetch {series.instrument_id} --bars {series.spec} --start T --end T",
+    )
+
+
+def _steady[T](attempt: Callable[[], T]) -> T:
+    """Read again when a writer renamed a file between its listing and its opening."""
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return attempt()
+    raise CatalogUnusable("the catalog keeps changing", "files vanished while they were read")
