@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 
+from catalog.errors import QuarterdeckError
 from tui.widgets.header import Header, Status
 from tui.widgets.keybar import KeyBar
 from tui.widgets.log import LogPanel
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from catalog.series import BarSpec
     from core.workspace import Workspace
     from tui.app import QuarterdeckApp
+
+logger = logging.getLogger(__name__)
 
 
 class BaseScreen(Screen[None]):
@@ -35,6 +41,10 @@ class BaseScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", show=False, tooltip="Leave a field"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._work: set[asyncio.Task[None]] = set()
 
     @property
     def deck(self) -> QuarterdeckApp:
@@ -62,6 +72,35 @@ class BaseScreen(Screen[None]):
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
         """Take over instruments and a bar type chosen on another screen."""
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run short work of this screen beside the loop; an error it raises is told.
+
+        Long work is a job of the workspace: this here ends with the screen.
+        """
+        task = asyncio.create_task(self._told(work))
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except QuarterdeckError as error:
+            self.deck.tell(error)
+        except Exception as error:
+            logger.exception("work of the screen failed")
+            self.deck.tell(
+                QuarterdeckError(
+                    "Something went wrong here",
+                    f"{type(error).__name__}: {error}",
+                    "the details are in the log file",
+                )
+            )
+
+    def on_unmount(self) -> None:
+        for task in self._work:
+            task.cancel()
 
     def on_mount(self) -> None:
         self.tick()

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from catalog.errors import QuarterdeckError
 from tui.screens.base import BaseScreen
 from tui.widgets.fields import Field, Fields
 from tui.widgets.header import CONNECTION_LOOKS, EXCHANGE_ZONE
@@ -118,13 +117,10 @@ class ConnectionScreen(BaseScreen):
     def _ping(self, broker: BrokerSession) -> None:
         self._next_ping = asyncio.get_running_loop().time() + PING_EVERY_S
         if self._pinging is None or self._pinging.done():
-            self._pinging = asyncio.create_task(self._measure(broker))
+            self._pinging = self.start(self._measure(broker))
 
     async def _measure(self, broker: BrokerSession) -> None:
-        try:
-            self._pings.append(await broker.ping())
-        except QuarterdeckError as error:
-            self.deck.tell(error)
+        self._pings.append(await broker.ping())
         self.tick()
 
 
