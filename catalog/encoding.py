@@ -33,7 +33,10 @@ def to_arrow(series: Series, bars: BarColumns, **extra: str) -> pa.Table:
         *(_decimals(values, bars.price_precision) for values in bars.arrays()[1:5]),
         _decimals(bars.volume, bars.size_precision),
     ]
-    stamps = pa.array(bars.ts, pa.int64()).cast(_STAMP)
+    # Buffers, because `pa.array` of a NumPy array imports pandas.
+    stamps = pa.Array.from_buffers(
+        _STAMP, len(bars), [None, pa.py_buffer(np.ascontiguousarray(bars.ts))]
+    )
     metadata = {
         "bar_type": series.bar_type,
         "instrument_id": series.instrument_id,
