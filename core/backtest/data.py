@@ -1,0 +1,51 @@
+"""What a run is given: instruments, their bars as checked files, and the range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.coverage import Interval
+from catalog.layout import folder_name
+from catalog.series import Series
+
+if TYPE_CHECKING:
+    from catalog.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentData:
+    """One instrument of a run.
+
+    `definition` is what Nautilus' `to_dict()` gives; None when there is none to be had, then the
+    run makes a synthetic one. `series` begins with the one the strategy sees; for currencies its
+    BID and ASK follow when they are stored, and orders are filled on them. `files` are files of
+    any of these series that were checked. Without `sessions` a trading day is a calendar day in
+    the exchange's time zone.
+    """
+
+    instrument_id: str
+    definition: dict[str, object] | None
+    series: tuple[Series, ...]
+    files: tuple[Path, ...]
+    sessions: Sessions | None = None
+
+    def files_of(self, series: Series) -> tuple[Path, ...]:
+        """The files of one of the series."""
+        folder = folder_name(series.bar_type)
+        return tuple(path for path in self.files if path.parent.name == folder)
+
+    @property
+    def info(self) -> dict[str, object]:
+        """What the definition keeps beyond Nautilus' own fields; empty without one."""
+        info = (self.definition or {}).get("info")
+        return info if isinstance(info, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """Everything a run reads; `interval` is over bar opens, ns."""
+
+    instruments: tuple[InstrumentData, ...]
+    interval: Interval

@@ -1,0 +1,61 @@
+"""Where a run trades: the venue of each instrument, and how it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from catalog.errors import WrongInput
+from catalog.events import Event
+from catalog.series import Series
+
+type VenueSource = Literal["instrument", "bars", "default"]
+
+DEFAULT_VENUE = "SIM"
+_IN_WORDS: Mapping[VenueSource, str] = {
+    "instrument": "from the instrument",
+    "bars": "from the bars; the instrument is synthetic",
+    "default": "by default, as the bars name none; the instrument is synthetic",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VenueDetected(Event):
+    """The venue an instrument is traded on in a run, and what says so.
+
+    With any source but `instrument` there is no stored instrument, and the run makes a synthetic
+    one: equity, USD, multiplier 1, the precision of the bars.
+    """
+
+    venue: str
+    source: VenueSource  # type: ignore[misc]
+    instrument_id: str
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} on {self.venue}, {_IN_WORDS[self.source]}"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the instrument is made up for the run."""
+        return self.source != "instrument"
+
+
+def detect_venue(definition: Mapping[str, object] | None, series: Series) -> VenueDetected:
+    """The venue of the instrument; else the one in the id of the bars; else `SIM`, which imports
+    without a venue carry.
+
+    Raises `WrongInput` when instrument and bars disagree.
+    """
+    if definition is None:
+        source: VenueSource = "default" if series.venue == DEFAULT_VENUE else "bars"
+        return VenueDetected(series.venue, source, series.instrument_id)
+    instrument_id = str(definition["id"])
+    venue = instrument_id.rpartition(".")[2]
+    if venue != series.venue:
+        raise WrongInput(
+            f"the bars of {series.instrument_id} belong to another venue than the instrument",
+            f"the bars say {series.venue}, the instrument {instrument_id} says {venue}",
+            "fetch the bars again under the instrument's id",
+        )
+    return VenueDetected(venue, "instrument", instrument_id)
