@@ -62,7 +62,7 @@ def from_arrow(table: pa.Table) -> BarColumns:
     except (KeyError, pa.ArrowException) as error:
         raise ValueError(f"not a table of Nautilus bars: {error}") from error
     opens, highs, lows, closes = (_integers(table[name], price_precision) for name in _PRICES)
-    ts = table["ts_init"].cast(pa.int64()).to_numpy()
+    ts = int64s(table["ts_init"])
     volume = _integers(table["volume"], size_precision)
     return BarColumns(ts, opens, highs, lows, closes, volume, price_precision, size_precision)
 
@@ -83,12 +83,24 @@ def _integers(column: pa.ChunkedArray, precision: int) -> Ints:
         raw = column.combine_chunks().cast(pa.decimal128(38, precision))
     except pa.ArrowInvalid as error:
         raise ValueError(f"a value has more than {precision} decimals") from error
-    limbs = np.frombuffer(raw.buffers()[1], dtype=np.int64).reshape(-1, 2)
-    limbs = limbs[raw.offset : raw.offset + len(raw)]
-    low = limbs[:, 0].copy()
+    limbs = _buffer(raw, 2)
+    low = np.ascontiguousarray(limbs[:, 0])
     if not np.array_equal(low >> 63, limbs[:, 1]):
         raise ValueError(f"a value does not fit 64 bits at {precision} decimals")
     return low
+
+
+def int64s(column: pa.ChunkedArray) -> Ints:
+    """A column of stamps or integers of 64 bits as NumPy; pyarrow's own way imports pandas."""
+    return _buffer(column.combine_chunks(), 1)[:, 0]
+
+
+def _buffer(array: pa.Array, words: int) -> Ints:
+    values = array.buffers()[1]
+    if values is None:
+        return np.empty((0, words), dtype=np.int64)
+    rows = np.frombuffer(values, dtype=np.int64).reshape(-1, words)
+    return rows[array.offset : array.offset + len(array)]
 
 
 def content_hash(bars: BarColumns) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from catalog.columns import BarColumns, Ints
 from catalog.coverage import Interval
-from catalog.encoding import content_hash, from_arrow, read_table, to_arrow, write_table
+from catalog.encoding import content_hash, from_arrow, int64s, read_table, to_arrow, write_table
 from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.layout import NANOS_PER_DAY, open_of
 from catalog.series import Series
@@ -164,8 +164,7 @@ def _stamp_range(file: pq.ParquetFile) -> Interval:
 
 
 def _stamps(file: pq.ParquetFile) -> Ints:
-    stamps: Ints = file.read(["ts_init"])["ts_init"].cast(pa.int64()).to_numpy()
-    return stamps
+    return int64s(file.read(["ts_init"])["ts_init"])
 
 
 def _held(file: pq.ParquetFile, series: Series) -> tuple[Interval, ...]:
