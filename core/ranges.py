@@ -1,0 +1,167 @@
+"""Times as they are typed, and the range of bar opens they mean on a market.
+
+A bare date is a trading date of the instrument's exchange, its whole session; a time without a
+zone is UTC. A range is [start, end) over bar opens, in ns UTC; for bars of a day and longer a date
+counts as opening at 00:00 UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from catalog.coverage import Interval, intersect
+from catalog.errors import WrongInput
+from catalog.series import NANOS_PER_SECOND, BarSpec
+from catalog.sessions import Sessions
+
+type Moment = date | datetime
+
+_NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
+_EPOCH = date(1970, 1, 1).toordinal()
+_EARLIEST, _LATEST = date(1970, 1, 1), date(2200, 1, 1)
+_EXAMPLES = "write a date as 2024-01-31, or a time in UTC as 2024-01-31T14:30"
+# Where no start is typed.
+_BACK = {True: timedelta(days=7), False: timedelta(days=365)}
+
+
+@dataclass(frozen=True, slots=True)
+class TypedRange:
+    """A range as it was typed: dates or aware datetimes, the end inclusive when it is a date."""
+
+    start: Moment
+    end: Moment
+
+    def span(self, zone: str) -> Interval:
+        """All moments the range can touch on an exchange in `zone`, ns UTC: the time whose
+        sessions must be known."""
+        after = self.end
+        if not isinstance(after, datetime):
+            after = after + timedelta(days=1)
+        return _nanos(self.start, zone), _nanos(after, zone)
+
+
+def parse_time(text: str) -> Moment:
+    """Read ISO 8601: a date, or an aware datetime (UTC where no zone is given).
+
+    Raises `WrongInput` for anything else.
+    """
+    try:
+        moment: Moment = date.fromisoformat(text)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise WrongInput(f"'{text}' is not a time", "times are ISO 8601", _EXAMPLES) from None
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if not _EARLIEST <= _day(moment) < _LATEST:
+        raise WrongInput(f"'{text}' is out of reach", "years run from 1970 to 2199", _EXAMPLES)
+    return moment
+
+
+def read_range(start: str | None, end: str | None, spec: BarSpec, now: datetime) -> TypedRange:
+    """Read both ends. The end is now where none is given or it lies later; without a start, it
+    is a week before the end, for days and longer a year.
+
+    Raises `WrongInput` when a time cannot be read, the end is not after the start, or the start
+    lies in the future.
+    """
+    last = parse_time(end) if end else now
+    first = parse_time(start) if start else _day(last) - _BACK[spec.intraday]
+    if _before(last, first):
+        raise WrongInput(
+            "the end lies before the start",
+            f"from {first} to {last} there is no time",
+            "exchange start and end, or leave the end out for now",
+        )
+    # At 14 hours east of UTC the date is furthest ahead.
+    latest = now if isinstance(first, datetime) else _day(now + timedelta(hours=14))
+    if first > latest:
+        raise WrongInput(
+            "the range lies in the future",
+            f"it starts at {first}, and now it is {now:%Y-%m-%d %H:%M} UTC",
+            "choose a start in the past",
+        )
+    return TypedRange(first, _not_after(last, now))
+
+
+def resolve_range(
+    typed: TypedRange, spec: BarSpec, sessions: Sessions, now: datetime
+) -> Interval | None:
+    """The bar opens of a typed range, up to the last bar that is closed by `now`.
+
+    `sessions` are those that touch `typed.span(zone)`. None when the market was closed in all of
+    it, or no bar in it is closed yet. "Closed" is judged by the session's close, never by a stamp.
+    """
+    moment = int(now.timestamp()) * NANOS_PER_SECOND
+    rows = _rows_of_dates(typed, sessions)
+    if not rows.any():
+        return None
+    if spec.intraday:
+        start, end = _intraday(typed, spec, sessions, rows, moment)
+    else:
+        start, end = _daily(typed, sessions, moment)
+    wanted = (start, end)
+    return wanted if intersect([wanted], sessions.open_times(spec)) else None
+
+
+def _intraday(
+    typed: TypedRange, spec: BarSpec, sessions: Sessions, rows: npt.NDArray[np.bool_], now: int
+) -> Interval:
+    start, end = typed.start, typed.end
+    first = _nanos(start) if isinstance(start, datetime) else int(sessions.opens[rows].min())
+    last = _nanos(end) if isinstance(end, datetime) else int(sessions.closes[rows].max())
+    # The bar that opens before the end is asked for whole.
+    last = -(-last // spec.nanos) * spec.nanos
+    closed = sessions.closes[sessions.closes <= now]
+    complete = max(now // spec.nanos * spec.nanos, int(closed.max()) if len(closed) else 0)
+    return first, min(last, complete)
+
+
+def _daily(typed: TypedRange, sessions: Sessions, now: int) -> Interval:
+    start, end = typed.start, typed.end
+    first = -(-_nanos(start) // _NANOS_PER_DAY) * _NANOS_PER_DAY
+    last = -(-_nanos(end) // _NANOS_PER_DAY) * _NANOS_PER_DAY
+    if not isinstance(end, datetime):
+        last += _NANOS_PER_DAY
+    open_dates = sessions.dates[sessions.closes > now]
+    if len(open_dates):
+        last = min(last, int(open_dates.min()) * _NANOS_PER_DAY)
+    return first, last
+
+
+def _rows_of_dates(typed: TypedRange, sessions: Sessions) -> npt.NDArray[np.bool_]:
+    """Which sessions belong to the typed dates; those at a typed time all do."""
+    rows = np.ones(len(sessions), dtype=np.bool_)
+    if not isinstance(typed.start, datetime):
+        rows &= sessions.dates >= typed.start.toordinal() - _EPOCH
+    if not isinstance(typed.end, datetime):
+        rows &= sessions.dates <= typed.end.toordinal() - _EPOCH
+    return rows
+
+
+def _not_after(end: Moment, now: datetime) -> Moment:
+    if isinstance(end, datetime):
+        return min(end, now)
+    return min(end, _day(now) + timedelta(days=1))
+
+
+def _before(last: Moment, first: Moment) -> bool:
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        return last <= first
+    return _day(last) < _day(first)
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def _nanos(moment: Moment, zone: str = "UTC") -> int:
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time(), ZoneInfo(zone))
+    return int(moment.timestamp()) * NANOS_PER_SECOND
