@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from catalog.errors import QuarterdeckError
+from tui.keys import telling
 from tui.screens.base import BaseScreen
 from tui.theme import THEMES
 
@@ -74,7 +75,7 @@ class QuarterdeckApp(App[None]):
         Binding("2,f2", "go('catalog')", "Catalog", show=False),
         Binding("3,f3", "go('fetch')", "Fetch", show=False),
         Binding("4,f4", "go('backtest')", "Backtest", show=False),
-        Binding("colon", "command_palette", "Commands by name", show=False),
+        Binding("colon", "command_palette", "Commands by name (also ^p)", show=False),
         Binding("question_mark", "help", "This help", show=False),
         Binding("z", "size_log('folded')", "Fold the log, and back", show=False),
         Binding("Z,shift+z", "size_log('grown')", "Grow the log, and back", show=False),
@@ -180,17 +181,13 @@ class QuarterdeckApp(App[None]):
         )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Every binding in force that says what it does, by name."""
-        seen = set()
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.system or not binding.description or binding.action in seen:
-                continue
-            seen.add(binding.action)
+        """Every key in force that does something, by name."""
+        by_action = {active.binding.action: active for active in telling(screen)}
+        for action, active in by_action.items():
             yield SystemCommand(
-                binding.description,
-                active.tooltip or f"key {self.get_key_display(binding)}",
-                self._runner(binding.action, active.node),
+                active.binding.description.capitalize(),
+                active.tooltip or f"key {self.get_key_display(active.binding)}",
+                self._runner(action, active.node),
             )
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 

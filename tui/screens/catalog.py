@@ -1,19 +1,244 @@
-"""Screen 2: what the catalog holds, and whether it is whole."""
+"""Screen 2: what the catalog holds, and one series of it in detail."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
-from textual.widgets import Static
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Input, Static
 
 from tui.screens.base import BaseScreen
+from tui.widgets.chart import Chart
+from tui.widgets.series_table import MOST_ROWS, SeriesTable, size_text
+
+if TYPE_CHECKING:
+    from catalog.columns import BarColumns
+    from catalog.instruments import Definition
+    from catalog.listing import SeriesSummary
+    from catalog.store import Catalog
+    from core.jobs import EventLog
+    from core.workspace import Workspace
+
+RELOAD_AFTER_S = 2.0
+"""The list is read again at most this often while a fetch stores bars."""
+
+_SETTLED_S = 0.15
+"""How long the cursor rests on a row before its bars are read."""
+
+_NOTHING = "Nothing is stored yet. f fetches bars; 1 shows whether the broker is there."
+_NO_MATCH = "No series matches the filter. esc clears it."
+
+
+class _Detail(NamedTuple):
+    summary: SeriesSummary
+    definition: Definition | None
+    bars: BarColumns
 
 
 class CatalogScreen(BaseScreen):
-    """The series of the catalog, one of them in detail."""
+    """The series of the catalog as a table, the selected one with its instrument and candles."""
 
+    CSS_PATH = "../styles/catalog.tcss"
+    AUTO_FOCUS = "#series"
     HELP_TITLE: ClassVar[str] = "Catalog"
+    HELP_TEXT: ClassVar[str] = (
+        "What is on disk. gaps counts stretches inside market hours that were never asked for; "
+        "ORPHAN means bars without their instrument, which fetching puts right. "
+        "enter gives the chart the whole screen, and back."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "fetch", "fetch", tooltip="Fetch more of this series"),
+        Binding("b", "backtest", "backtest", tooltip="Backtest on this series"),
+        Binding("slash", "filter", "filter", tooltip="Show only series that contain some words"),
+        Binding("r", "reload", "refresh", tooltip="Read the catalog again"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._series: tuple[SeriesSummary, ...] | None = None
+        self._filter = ""
+        self._loading: asyncio.Task[None] | None = None
+        self._reload_at: float | None = 0.0
+        self._log_seen = 0
+        self._settling: Timer | None = None
+        self._detail: SeriesSummary | None = None
 
     def compose_body(self) -> ComposeResult:
-        yield Static("opening the catalog ...", id="series", classes="panel")
+        with Vertical(id="series-panel", classes="panel") as panel:
+            panel.border_title = "Series"
+            field = Input(placeholder="words to look for", id="filter", compact=True)
+            field.cursor_blink = False
+            yield field
+            yield Static("reading the catalog ...", id="nothing", classes="hint", markup=False)
+            yield SeriesTable(id="series")
+        with Vertical(id="detail", classes="panel"):
+            yield Static(id="facts", markup=False)
+            yield Chart(id="candles")
+
+    # The list
+
+    def on_screen_resume(self) -> None:
+        self._reload_at = 0.0
+        super().on_screen_resume()
+
+    def refresh_view(self, workspace: Workspace) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._reload_at is None and self._stored_something(workspace.jobs.log):
+            self._reload_at = now + RELOAD_AFTER_S
+        reading = self._loading is not None and not self._loading.done()
+        if self._reload_at is not None and now >= self._reload_at and not reading:
+            self._reload_at = None
+            self._loading = self.start(self._load(workspace.catalog))
+
+    def _stored_something(self, log: EventLog) -> bool:
+        fresh = log.since(self._log_seen)
+        self._log_seen = log.total
+        return any(line.event.source == "catalog" for line in fresh)
+
+    async def _load(self, catalog: Catalog) -> None:
+        self._series = tuple(await asyncio.to_thread(catalog.list_series))
+        self._show_list()
+
+    def _show_list(self) -> None:
+        everything = self._series or ()
+        words = self._filter.lower().split()
+        found = tuple(
+            one for one in everything if all(word in str(one.series).lower() for word in words)
+        )
+        self.query_one(SeriesTable).show(found)
+        self.query_one("#nothing", Static).update(_NO_MATCH if everything else _NOTHING)
+        self.query_one("#body").set_class(not found, "-empty")
+        panel = self.query_one("#series-panel")
+        panel.border_subtitle = _count(len(found), len(everything), filtered=bool(words))
+        if not found:
+            self._show_detail(None)
+
+    # One series
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Wait until the cursor rests, then show its series."""
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(_SETTLED_S, self._open_selected)
+
+    def _open_selected(self) -> None:
+        summary = self._selected
+        if summary is not None and self.workspace is not None and summary != self._detail:
+            self._detail = summary
+            self.start(self._read_detail(self.workspace.catalog, summary))
+
+    async def _read_detail(self, catalog: Catalog, summary: SeriesSummary) -> None:
+        detail = await asyncio.to_thread(_read, catalog, summary)
+        if summary is self._detail:
+            self._show_detail(detail)
+
+    def _show_detail(self, detail: _Detail | None) -> None:
+        panel, chart = self.query_one("#detail"), self.query_one(Chart)
+        facts = self.query_one("#facts", Static)
+        if detail is None:
+            self._detail = None
+            panel.border_title = ""
+            facts.update("")
+            chart.show_text("")
+            return
+        panel.border_title = Content(str(detail.summary.series))
+        facts.update(_facts(detail))
+        zone = _zone(detail.definition)
+
+        def draw(width: int, height: int) -> str:
+            from tui.charts import candle_chart
+
+            return candle_chart(detail.bars, width, height, zone=zone)
+
+        chart.show(draw)
+
+    @property
+    def _selected(self) -> SeriesSummary | None:
+        key = self.query_one(SeriesTable).selected_key
+        return next((one for one in self._series or () if one.series.bar_type == key), None)
+
+    # Keys
+
+    async def action_fetch(self) -> None:
+        """Go to Fetch with this series filled in."""
+        await self._go_with_selected("fetch")
+
+    async def action_backtest(self) -> None:
+        """Go to Backtest with this series filled in."""
+        await self._go_with_selected("backtest")
+
+    async def _go_with_selected(self, place: Any) -> None:
+        chosen = self._selected
+        if chosen is None:
+            await self.deck.go_with(place, (), None)
+        else:
+            await self.deck.go_with(place, (chosen.series.instrument_id,), chosen.series.spec)
+
+    def action_reload(self) -> None:
+        """Read the catalog again."""
+        self._reload_at = 0.0
+        self.tick()
+
+    def action_filter(self) -> None:
+        """Type words that a series must contain."""
+        self.query_one("#series-panel").add_class("-filtering")
+        self.query_one("#filter", Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._filter = event.value
+        self._show_list()
+
+    def on_input_submitted(self) -> None:
+        self.query_one(SeriesTable).focus()
+
+    def on_data_table_row_selected(self) -> None:
+        """Show the chart alone, or both again."""
+        self.query_one("#body").toggle_class("-chart-alone")
+
+    def action_back(self) -> None:
+        """Back to both panels and to all series."""
+        self.query_one("#body").remove_class("-chart-alone")
+        self.query_one("#series-panel").remove_class("-filtering")
+        self.query_one("#filter", Input).value = self._filter = ""
+        self._show_list()
+        self.query_one(SeriesTable).focus()
+
+
+def _read(catalog: Catalog, summary: SeriesSummary) -> _Detail:
+    series = summary.series
+    return _Detail(summary, catalog.instrument(series.instrument_id), catalog.read_bars(series))
+
+
+def _count(found: int, all_: int, *, filtered: bool) -> str:
+    if found > MOST_ROWS:
+        return f"first {MOST_ROWS:,} of {found:,}, / filters"
+    return f"{found:,} of {all_:,}" if filtered else ""
+
+
+def _zone(definition: Definition | None) -> str:
+    info = (definition or {}).get("info") or {}
+    return str(info.get("time_zone") or "America/New_York")
+
+
+def _facts(detail: _Detail) -> Content:
+    summary, definition = detail.summary, detail.definition
+    disk = f"{summary.rows:,} bars in {size_text(summary.bytes)}"
+    if definition is None:
+        missing = "no instrument is stored with these bars: f fetches it  "
+        return Content.assemble((missing, "$text-error"), disk)
+    info = definition.get("info") or {}
+    facts = [str(info.get("long_name") or definition.get("type") or "")]
+    if info.get("con_id"):
+        facts.append(f"conId {info['con_id']}")
+    facts += [
+        f"tick {definition['price_increment']}",
+        f"{summary.hours} hours" if summary.hours else "",
+        disk,
+        f"times in {_zone(definition)}",
+    ]
+    return Content("  ".join(fact for fact in facts if fact))

@@ -7,21 +7,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import ScrollableContainer, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from tui.keys import MOVING, telling
 from tui.screens.base import BaseScreen
-
-# Moving is the same everywhere and said in one line; the rest is what one looks for.
-_MOVING = "Arrows or h j k l move, pgup pgdn home end as well, tab goes to the next panel."
-_MOVES = {
-    binding.action
-    for kind in (Screen, ScrollableContainer)
-    for binding in kind.BINDINGS
-    if isinstance(binding, Binding)
-} | {"cursor_up", "cursor_down", "cursor_left", "cursor_right"}
 
 
 class Help(ModalScreen[None]):
@@ -37,7 +29,7 @@ class Help(ModalScreen[None]):
         super().__init__()
         self._title = screen.HELP_TITLE if isinstance(screen, BaseScreen) else ""
         self._text = screen.HELP_TEXT if isinstance(screen, BaseScreen) else ""
-        active = screen.active_bindings.values()
+        active = telling(screen)
         self._here = _rows(one for one in active if one.node is not screen.app)
         self._everywhere = _rows(one for one in active if one.node is screen.app)
 
@@ -50,7 +42,7 @@ class Help(ModalScreen[None]):
             for title, rows in (("Here", self._here), ("Everywhere", self._everywhere)):
                 if rows:
                     yield Static(_table(title, rows), classes="help-text")
-            yield Static(_MOVING, markup=False, classes="hint")
+            yield Static(MOVING, markup=False, classes="hint")
 
     def action_scroll(self, direction: str) -> None:
         """Scroll by one line."""
@@ -62,11 +54,8 @@ def _rows(bindings: Iterable[ActiveBinding]) -> dict[str, list[str]]:
     """Keys by what they do, in the order of the bindings."""
     rows: dict[str, list[str]] = {}
     for active in bindings:
-        binding = active.binding
-        if binding.system or not binding.description or binding.action in _MOVES:
-            continue
-        keys = rows.setdefault(active.tooltip or binding.description, [])
-        keys.append(active.node.app.get_key_display(binding))
+        keys = rows.setdefault(active.tooltip or active.binding.description, [])
+        keys.append(active.node.app.get_key_display(active.binding))
     return rows
 
 

@@ -12,11 +12,12 @@ from textual.widgets import DataTable
 class RowTable(DataTable[Any]):
     """A `DataTable` with a row cursor and the keys of an editor.
 
-    Cells are made with `left` and `right`: a plain string would be read as markup, which eats
-    the brackets of an instrument id.
+    Cells are made with `left` and `right`, which set them one cell apart from what stands before
+    them. A plain string would be read as markup, which eats the brackets of an instrument id.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "open"),
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
         Binding("g", "scroll_top", show=False),
@@ -24,7 +25,7 @@ class RowTable(DataTable[Any]):
     ]
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, cursor_type="row", zebra_stripes=False)
+        super().__init__(id=id, cursor_type="row", cell_padding=0)
 
     @property
     def selected_key(self) -> str | None:
@@ -36,12 +37,12 @@ class RowTable(DataTable[Any]):
 
 def left(text: str, style: str = "") -> Text:
     """A cell of text."""
-    return Text(text, style, no_wrap=True)
+    return Text(f" {text}", style, no_wrap=True)
 
 
 def right(text: str, style: str = "") -> Text:
     """A cell with a number."""
-    return Text(text, style, justify="right", no_wrap=True)
+    return Text(f" {text}", style, justify="right", no_wrap=True)
 
 
 def cut_in_the_middle(text: str, width: int) -> str:
