@@ -55,6 +55,7 @@ class CatalogScreen(BaseScreen):
         Binding("f", "fetch", "fetch", tooltip="Fetch more of this series"),
         Binding("b", "backtest", "backtest", tooltip="Backtest on this series"),
         Binding("slash", "filter", "filter", tooltip="Show only series that contain some words"),
+        Binding("enter", "enlarge", "large chart", show=False, tooltip="Only the chart, and back"),
         Binding("r", "reload", "refresh", tooltip="Read the catalog again"),
     ]
 
@@ -197,8 +198,13 @@ class CatalogScreen(BaseScreen):
         self.query_one(SeriesTable).focus()
 
     def on_data_table_row_selected(self) -> None:
+        """Enter on a row."""
+        self.action_enlarge()
+
+    def action_enlarge(self) -> None:
         """Show the chart alone, or both again."""
-        self.query_one("#body").toggle_class("-chart-alone")
+        if not self.query_one("#body").toggle_class("-chart-alone").has_class("-chart-alone"):
+            self.query_one(SeriesTable).focus()
 
     def action_back(self) -> None:
         """Back to both panels and to all series."""

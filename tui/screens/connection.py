@@ -35,6 +35,7 @@ class ConnectionScreen(BaseScreen):
     """The state of the connection, the data farms, and what the broker told."""
 
     CSS_PATH = "../styles/connection.tcss"
+    AUTO_FOCUS = "#notices"
     HELP_TITLE: ClassVar[str] = "Connection"
     HELP_TEXT: ClassVar[str] = (
         "Whether TWS or IB Gateway is connected and, if not, why and what to do. "

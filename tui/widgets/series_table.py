@@ -20,7 +20,6 @@ MOST_ROWS = 2_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDE = 96
-_ORPHAN = "ORPHAN"
 
 
 class _Column(NamedTuple):
@@ -30,13 +29,13 @@ class _Column(NamedTuple):
 
 
 _NARROW_COLUMNS = (
-    _Column("instrument", 17),
+    _Column("instrument", 16),
     _Column("bars", 12),
     _Column("from", 10),
     _Column("to", 10),
     _Column("rows", 9, numeric=True),
     _Column("gaps", 5, numeric=True),
-    _Column("health", 6),
+    _Column("health", 7),
 )
 _WIDE_COLUMNS = (
     _NARROW_COLUMNS[0]._replace(width=32),
@@ -92,7 +91,7 @@ class SeriesTable(RowTable):
             "rows": right(f"{row.rows:,}"),
             "gaps": right("-" if row.gaps is None else f"{row.gaps:,}"),
             "size": right(size_text(row.bytes)),
-            "health": left("ok", "green") if row.has_instrument else left(_ORPHAN, "bold red"),
+            "health": _health(row),
         }
         return [cells[column.title] for column in self._columns]
 
@@ -107,7 +106,18 @@ def size_text(size: int) -> str:
     return f"{amount:.1f} GB"
 
 
+def _health(row: SeriesSummary) -> Text:
+    if row.damaged:
+        return left("DAMAGED", "bold red")
+    return left("ok", "green") if row.has_instrument else left("ORPHAN", "bold red")
+
+
 def _date(stamp: int, spec: BarSpec) -> str:
-    """The trading date of a bar's stamp (ns UTC); a moment before its close it was still open."""
+    """The trading date of a bar's stamp (ns UTC); a moment before its close it was still open.
+
+    A stamp of 0 stands for none.
+    """
+    if not stamp:
+        return "-"
     time = _EPOCH + timedelta(microseconds=(stamp - 1) // 1000)
     return f"{time.astimezone(EXCHANGE_ZONE) if spec.intraday else time:%Y-%m-%d}"
