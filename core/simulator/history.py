@@ -54,7 +54,9 @@ class History:
         end = parse_end(query.end, now)
         instrument = find_one(query.contract, now.date())
         if query.what == SCHEDULE:
-            return _schedule(request_id, instrument, query, duration, end)
+            return _schedule(
+                request_id, instrument, query, _span(instrument, query, duration, end, now)
+            )
         labels, bars = self._bars(instrument, query, duration, end, now)
         zone = ZoneInfo(instrument.time_zone)
         ends = (
@@ -72,7 +74,7 @@ class History:
         now: datetime,
     ) -> tuple[list[str], Bars]:
         _check_available(instrument, query, now.date())
-        span = _span(instrument, query, duration, min(end, now))
+        span = _span(instrument, query, duration, end, now)
         if query.step < DAY:
             bars = self._intraday(instrument, query, span)
             labels = None if bars is None else _moments(instrument, bars, query.date_format)
@@ -156,11 +158,14 @@ def _no_data(instrument: Instrument, query: BarQuery) -> Refusal:
     return no_history(f"HMDS query returned no data: {asked} {shown}")
 
 
-def _span(instrument: Instrument, query: BarQuery, duration: Duration, end: datetime) -> _Span:
+def _span(
+    instrument: Instrument, query: BarQuery, duration: Duration, end: datetime, now: datetime
+) -> _Span:
     """Days are counted in sessions, every other unit on the calendar."""
     table = sessions(instrument.hours)
     start = int(duration.before(end).timestamp())
-    stop = table.begun(int(end.timestamp()), regular=query.regular)
+    until = int(min(end, now).timestamp())
+    stop = table.begun(until, regular=query.regular)
     if duration.unit == "D":
         first = stop - duration.count
         start = table.span(max(first, 0), regular=query.regular)[0]
@@ -173,7 +178,7 @@ def _span(instrument: Instrument, query: BarQuery, duration: Duration, end: date
         first=max(first, table.on(instrument.head)),
         stop=stop if expiry is None else min(stop, table.on(expiry + timedelta(days=1))),
         start=start,
-        end=int(end.timestamp()),
+        end=until,
     )
 
 
@@ -212,10 +217,9 @@ def _rows(instrument: Instrument, labels: list[str], bars: Bars) -> Iterator[str
 
 
 def _schedule(
-    request_id: int, instrument: Instrument, query: BarQuery, duration: Duration, end: datetime
+    request_id: int, instrument: Instrument, query: BarQuery, span: _Span
 ) -> list[object]:
     """Message 106: opens and closes in the exchange's own time, with their trading dates."""
-    span = _span(instrument, query, duration, end)
     if span.first >= span.stop:
         raise _no_data(instrument, query)
     table = sessions(instrument.hours)

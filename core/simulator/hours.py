@@ -23,6 +23,7 @@ NEW_YORK, CHICAGO = "US/Eastern", "US/Central"
 
 Seconds = NDArray[np.int64]
 HOUR = 3600
+NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,8 @@ def _calendar(name: str) -> tuple[NDArray[np.datetime64], Seconds, Seconds]:
     calendar = exchange_calendars.get_calendar(
         name, start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat()
     )
-    schedule = calendar.schedule
-
-    def seconds(column: str) -> Seconds:
-        times: Seconds = schedule[column].to_numpy("datetime64[s]").astype(np.int64)
-        return times
-
-    return schedule.index.to_numpy().astype("datetime64[D]"), seconds("open"), seconds("close")
+    dates = calendar.sessions.to_numpy().astype("datetime64[D]")
+    return dates, calendar.opens_nanos // NANOSECONDS, calendar.closes_nanos // NANOSECONDS
 
 
 def _us_stock() -> Sessions:

@@ -1,0 +1,302 @@
+"""The simulated gateway as a server: login, broken clients, cancelling, pacing, its own process."""
+
+import asyncio
+import struct
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import ib_async
+import psutil
+import pytest
+import pytest_asyncio
+from ib_async import StartupFetch, StartupFetchALL, StartupFetchNONE
+
+from core.simulator.process import SimulatorFailed, start_process
+from core.simulator.server import SimulatedGateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+# Tuesday, 11:00:30 in New York: half a minute into a minute.
+NOW = datetime(2024, 6, 11, 15, 0, 30, tzinfo=UTC)
+AAPL = ib_async.Stock("AAPL", "SMART", "USD")
+PARENT = """
+import asyncio
+from core.simulator.process import start_process
+
+async def main():
+    child = await start_process()
+    print(child.process.pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway() -> AsyncIterator[SimulatedGateway]:
+    """A gateway in the middle of a session."""
+    async with SimulatedGateway(now=NOW) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def session(port: int, client_id: int = 1) -> AsyncIterator[ib_async.IB]:
+    """An ib_async session whose failed requests raise."""
+    ib = ib_async.IB()
+    ib.RaiseRequestErrors = True
+    await ib.connectAsync(
+        "127.0.0.1", port, clientId=client_id, fetchFields=StartupFetchNONE, readonly=True
+    )
+    try:
+        yield ib
+    finally:
+        ib.disconnect()
+
+
+async def bars(
+    ib: ib_async.IB, size: str, duration: str = "1 D", *, end: str = ""
+) -> list[ib_async.BarData]:
+    answer = await ib.reqHistoricalDataAsync(AAPL, end, duration, size, "TRADES", True, 2)
+    return list(answer)  # ib_async's own list equals nothing but itself
+
+
+class RawClient:
+    """A socket that can say what no client library would."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(cls, port: int) -> "RawClient":
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    @classmethod
+    async def logged_in(cls, port: int, client_id: int = 1) -> "RawClient":
+        client = await cls.connect(port)
+        client.shake_hands()
+        await client.receive()
+        client.send(71, 2, client_id, "")
+        while (await client.receive())[3:4] != ["2158"]:  # the last of the notices
+            pass
+        return client
+
+    def ask_minutes(self, request_id: int) -> None:
+        stock = (0, "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "")
+        self.send(20, request_id, *stock, 0, "", "1 min", "1 D", 1, "TRADES", 2, 0, "")
+
+    def send(self, *fields: object) -> None:
+        body = "".join(f"{field}\0" for field in fields).encode()
+        self.writer.write(struct.pack(">I", len(body)) + body)
+
+    def shake_hands(self, versions: bytes = b"v157..178") -> None:
+        self.writer.write(b"API\0" + struct.pack(">I", len(versions)) + versions)
+
+    async def receive(self) -> list[str]:
+        async with asyncio.timeout(5):
+            (length,) = struct.unpack(">I", await self.reader.readexactly(4))
+            return (await self.reader.readexactly(length)).decode().split("\0")[:-1]
+
+    async def is_hung_up(self) -> bool:
+        async with asyncio.timeout(5):
+            return await self.reader.read() == b""
+
+
+async def test_nothing_follows_the_handshake_until_the_client_asks_for_the_api(
+    gateway: SimulatedGateway,
+) -> None:
+    client = await RawClient.connect(gateway.port)
+    client.shake_hands()
+    assert await client.receive() == ["178", "20240611 11:00:30 EDT"]
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.reader.read(1), 0.05)
+
+    client.send(71, 2, 9, "")
+    burst = [await client.receive() for _ in range(10)]
+    assert burst[:2] == [["15", "1", "DUSIM0001"], ["9", "1", "1"]]
+    assert [message[3] for message in burst[2:]] == ["2104"] * 5 + ["2106"] * 2 + ["2158"]
+    client.writer.close()
+
+
+@pytest.mark.parametrize("fetch", [StartupFetchNONE, *StartupFetch, StartupFetchALL])
+async def test_every_start_up_of_ib_async_completes(
+    gateway: SimulatedGateway, fetch: StartupFetch
+) -> None:
+    ib = ib_async.IB()
+    await ib.connectAsync(
+        "127.0.0.1", gateway.port, clientId=3, fetchFields=fetch, raiseSyncErrors=True
+    )
+    assert ib.managedAccounts() == ["DUSIM0001"]
+    assert ib.client.serverVersion() == 178
+    ib.disconnect()
+
+
+async def test_a_client_id_in_use_is_refused_and_free_again_after_hanging_up(
+    gateway: SimulatedGateway,
+) -> None:
+    async with session(gateway.port, client_id=5):
+        second = await RawClient.connect(gateway.port)
+        second.shake_hands()
+        await second.receive()
+        second.send(71, 2, 5, "")
+        assert await second.receive() == ["4", "2", "-1", "326", IN_USE, ""]
+        assert await second.is_hung_up()
+    async with session(gateway.port, client_id=5) as again:
+        assert again.isConnected()
+
+
+@pytest.mark.parametrize(
+    "bytes_",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"API\0\0\0\0\x04what",
+        b"API\0" + struct.pack(">I", 9) + b"v100..120",
+        b"API\0" + struct.pack(">I", 0xFFFFFFFF),
+    ],
+    ids=["http", "no version", "too old", "endless frame"],
+)
+async def test_a_client_that_speaks_something_else_is_hung_up_on_alone(
+    gateway: SimulatedGateway, bytes_: bytes
+) -> None:
+    async with session(gateway.port, client_id=6) as bystander:
+        stranger = await RawClient.connect(gateway.port)
+        stranger.writer.write(bytes_)
+        assert await stranger.is_hung_up()
+        assert await bystander.reqCurrentTimeAsync() == NOW.replace(microsecond=0)
+
+
+async def test_a_message_nobody_knows_is_answered_and_the_session_goes_on(
+    gateway: SimulatedGateway,
+) -> None:
+    client = await RawClient.logged_in(gateway.port, client_id=8)
+    client.send(4711, "AAPL")
+    assert (await client.receive())[2:4] == ["-1", "320"]
+    client.send(20, "five")
+    assert 'For input string: "five"' in (await client.receive())[4]
+    client.send(3, 12)
+    refused = await client.receive()
+    assert refused[2:4] == ["12", "321"]
+    assert "Read-Only mode" in refused[4]
+    client.send(49, 1)
+    assert await client.receive() == ["49", "1", str(int(NOW.timestamp()))]
+    client.writer.close()
+
+
+async def test_the_bar_in_progress_is_there_and_grows(gateway: SimulatedGateway) -> None:
+    async with session(gateway.port) as ib:
+        minutes = await bars(ib, "1 min")
+        (day,) = await bars(ib, "1 day")
+    async with (
+        SimulatedGateway(now=NOW.replace(hour=21)) as evening,
+        session(evening.port) as ib,
+    ):
+        later = await bars(ib, "1 min")
+        (whole_day,) = await bars(ib, "1 day")
+
+    assert len(minutes) == 91
+    assert minutes[-1].date == NOW.replace(second=0)
+    assert minutes[:-1] == later[:90]
+    assert minutes[-1].open == later[90].open
+    assert 0 < minutes[-1].volume < later[90].volume
+    assert later[90].low <= minutes[-1].low <= minutes[-1].high <= later[90].high
+    assert day.volume == sum(bar.volume for bar in minutes)
+    assert whole_day.volume == sum(bar.volume for bar in later)
+
+
+async def test_an_open_request_can_be_cancelled_once() -> None:
+    async with SimulatedGateway(now=NOW, latency=30) as slow:
+        client = await RawClient.logged_in(slow.port)
+        client.ask_minutes(28)
+        for _ in range(2):
+            client.send(25, 1, 28)
+        assert (await client.receive())[2:5] == [
+            *("28", "162"),
+            "Historical Market Data Service error message:API historical data query cancelled: 28",
+        ]
+        assert (await client.receive())[2:5] == [
+            *("28", "366"),
+            "No historical data query found for ticker id:28",
+        ]
+        client.writer.close()
+
+
+async def test_fifty_requests_may_be_open() -> None:
+    async with SimulatedGateway(now=NOW, latency=30) as slow:
+        client = await RawClient.logged_in(slow.port)
+        for request_id in range(51):
+            client.ask_minutes(request_id)
+        answer = await client.receive()
+        assert answer[2:4] == ["50", "162"]
+        assert answer[4].endswith("Historical data request pacing violation")
+        client.writer.close()
+
+
+async def test_pacing_can_be_forced_for_the_next_requests(gateway: SimulatedGateway) -> None:
+    async with session(gateway.port) as ib:
+        gateway.force_pacing(2)
+        for _ in range(2):
+            with pytest.raises(ib_async.RequestError, match="pacing violation"):
+                await bars(ib, "1 hour")
+        assert len(await bars(ib, "1 hour")) == 3
+
+
+async def test_minutes_are_not_paced_but_head_timestamps_are(gateway: SimulatedGateway) -> None:
+    async with session(gateway.port) as ib:
+        errors: list[str] = []
+        ib.errorEvent += lambda _id, _code, text, _contract: errors.append(text)
+        for _ in range(8):
+            assert await bars(ib, "1 min")
+        assert await ib.reqHeadTimeStampAsync(AAPL, "MIDPOINT", True, 1)
+        with pytest.raises(ib_async.RequestError, match="pacing violation"):
+            await ib.reqHeadTimeStampAsync(AAPL, "MIDPOINT", True, 1)
+
+
+async def test_prices_are_the_same_in_every_process_of_one_seed() -> None:
+    process = await start_process(now=NOW)
+    try:
+        async with session(process.port) as ib:
+            theirs = await bars(ib, "1 min")
+    finally:
+        await process.stop()
+    assert process.process.returncode == 0
+    async with SimulatedGateway(now=NOW) as gateway, session(gateway.port) as ib:
+        assert await bars(ib, "1 min") == theirs
+    async with SimulatedGateway(now=NOW, seed=8) as other, session(other.port) as ib:
+        assert await bars(ib, "1 min") != theirs
+
+
+async def test_a_process_that_cannot_listen_says_so(gateway: SimulatedGateway) -> None:
+    with pytest.raises(SimulatorFailed, match="exit code 1"):
+        await start_process(port=gateway.port)
+
+
+async def test_the_process_dies_with_its_parent() -> None:
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PARENT), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    child = psutil.Process(int(await parent.stdout.readline()))
+    parent.kill()
+    await parent.wait()
+    await asyncio.to_thread(child.wait, 10)
+    assert not child.is_running()
+
+
+async def test_it_listens_on_loopback_only() -> None:
+    with pytest.raises(ValueError, match="loopback only"):
+        await SimulatedGateway().start(host="0.0.0.0")
+
+
+async def test_stopping_hangs_up_on_everyone() -> None:
+    gateway = SimulatedGateway(now=NOW)
+    port = await gateway.start()
+    async with session(port) as ib:
+        gone = asyncio.Event()
+        ib.disconnectedEvent += gone.set
+        await gateway.stop()
+        await asyncio.wait_for(gone.wait(), 5)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
