@@ -12,8 +12,9 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from catalog.errors import QuarterdeckError
+from catalog.errors import CatalogUnusable, QuarterdeckError
 from tui.keys import telling
+from tui.logfile import log_to
 from tui.screens.base import BaseScreen
 from tui.theme import THEMES
 
@@ -119,11 +120,23 @@ class QuarterdeckApp(App[None]):
         try:
             self.workspace = await self._open_workspace()
         except QuarterdeckError as error:
-            self.failure = error
-            self.exit(return_code=error.exit_code)
+            self._fail(error)
             return
+        except Exception as error:
+            logger.exception("the workspace could not be opened")
+            self._fail(
+                CatalogUnusable(
+                    "The workspace could not be opened", f"{type(error).__name__}: {error}"
+                )
+            )
+            return
+        log_to(self.workspace.home.logs)
         self.tick()
         self.workspace.connect()
+
+    def _fail(self, error: QuarterdeckError) -> None:
+        self.failure = error
+        self.exit(return_code=error.exit_code)
 
     def tick(self) -> None:
         """Let what is shown read the workspace."""
@@ -197,7 +210,7 @@ class QuarterdeckApp(App[None]):
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all locals over the user's terminal.
         logger.exception("the dashboard ended unexpectedly")
-        self.failure = QuarterdeckError(
+        self.failure = CatalogUnusable(
             "The dashboard ended unexpectedly",
             "a mistake in the program; nothing that was stored is lost",
             "the details are in the log file",

@@ -81,6 +81,10 @@ class CatalogScreen(BaseScreen):
             yield Static(id="facts", markup=False)
             yield Chart(id="candles")
 
+    def on_mount(self) -> None:
+        self.query_one("#body").add_class("-empty")
+        super().on_mount()
+
     # The list
 
     def on_screen_resume(self) -> None:

@@ -57,9 +57,15 @@ class ConnectionScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="session-and-farms"):
-            yield Fields("Session", id="session")
+            session = Fields("Session", id="session")
+            session.fields = (Field("", "opening the catalog ..."),)
+            yield session
             yield Fields("Data farms", id="farms")
         yield LinePanel("Notices", id="notices")
+
+    def on_mount(self) -> None:
+        self.query_one("#body").add_class("-no-session")
+        super().on_mount()
 
     def refresh_view(self, workspace: Workspace) -> None:
         broker = workspace.broker
