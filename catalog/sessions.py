@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from catalog.columns import Ints
 from catalog.coverage import Interval
@@ -39,6 +40,12 @@ class Sessions:
     def __len__(self) -> int:
         return len(self.dates)
 
+    def take(self, rows: npt.NDArray[np.bool_]) -> Sessions:
+        """The sessions of the given rows."""
+        return replace(
+            self, dates=self.dates[rows], opens=self.opens[rows], closes=self.closes[rows]
+        )
+
     def intervals(self) -> list[Interval]:
         """The open times, moments in ns UTC."""
         return list(zip(self.opens.tolist(), self.closes.tolist(), strict=True))
@@ -54,13 +61,11 @@ class Sessions:
     def clip(self, interval: Interval) -> Sessions:
         """The sessions that touch the interval, those at its borders cut to it."""
         start, end = interval
-        rows = (self.closes > start) & (self.opens < end)
-        return Sessions(
-            self.dates[rows],
-            np.maximum(self.opens[rows], start),
-            np.minimum(self.closes[rows], end),
-            self.zone,
-            self.source,
+        touching = self.take((self.closes > start) & (self.opens < end))
+        return replace(
+            touching,
+            opens=np.maximum(touching.opens, start),
+            closes=np.minimum(touching.closes, end),
         )
 
     def for_date(self, day: date) -> Interval | None:
@@ -93,3 +98,15 @@ class Sessions:
         on_grid = -(-last // spec.nanos) + (-first // spec.nanos)
         opening = (self.opens >= start) & (self.opens % spec.nanos != 0)
         return int(np.sum((on_grid + opening)[inside]))
+
+
+def calendar_sessions(venue: str, span: Interval, hours: Hours) -> Sessions:
+    """The sessions that touch `span` (ns UTC) on a venue of IBKR, or in a calendar of
+    exchange_calendars such as XLON, when the broker has not told them.
+
+    Imports pandas: call it in a worker, `workers.run_blocking(calendar_sessions, ...)`. Raises
+    `DataUnavailable` when nothing is known about the venue.
+    """
+    from catalog.calendars import compute
+
+    return compute(venue, span, hours)

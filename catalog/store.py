@@ -36,6 +36,7 @@ from catalog.instruments import (
 from catalog.inventory import Inventory, subfolders
 from catalog.layout import BARS, folder_name, series_folder
 from catalog.ledger import Ledger
+from catalog.listing import SeriesSummary, list_series
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 
@@ -334,6 +335,12 @@ class Catalog:
     ) -> None:
         """Remember the sessions that touch `span`; together with it none others are known."""
         self._ledger.remember_sessions(instrument_id, hours, span, sessions)
+
+    # Listing
+
+    def list_series(self) -> list[SeriesSummary]:
+        """Every series that has files, sorted; no page of a file is read for it."""
+        return list_series(self.root, self._inventory, self._ledger)
 
     # What the calls above share
 
