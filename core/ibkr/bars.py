@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.columns import BarColumns, Floats, Ints
+from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND, BarSpec
 from core.ibkr.instruments import precision_of
 
@@ -107,14 +108,18 @@ def read_bars(bars: Sequence[BarData], spec: BarSpec, scale: PriceScale) -> Bars
     )
 
 
-def scale_of(definition: dict[str, object]) -> PriceScale:
+def first_open(columns: BarColumns, spec: BarSpec) -> int:
+    """When the first bar opens, in the coordinate of its series; there is at least one."""
+    stamp = int(columns.ts[0])
+    return stamp - spec.nanos if spec.intraday else stamp + 1 - spec.nanos
+
+
+def scale_of(definition: Definition) -> PriceScale:
     """The scale of an instrument definition of ours (`instruments.definition`)."""
-    info = definition["info"]
-    assert isinstance(info, dict)
     return PriceScale(
-        Decimal(str(definition["price_increment"])),
-        int(info["price_magnifier"]),
-        int(str(definition.get("size_precision", 0))),
+        Decimal(definition["price_increment"]),
+        int(definition["info"]["price_magnifier"]),
+        int(definition.get("size_precision", 0)),
         definition["type"] == "FuturesContract",
     )
 

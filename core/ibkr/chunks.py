@@ -87,6 +87,11 @@ def reached(chunk: Chunk, first_open: int, spec: BarSpec, sessions: Sessions) ->
     return chunk.start if index <= 0 else min(opens[index], chunk.end)
 
 
+def before(chunk: Chunk, start: int, spec: BarSpec, sessions: Sessions) -> Chunk | None:
+    """The request for the part of a chunk that opens before `start`; None when there is none."""
+    return next(iter(plan([(chunk.start, start)], spec, sessions)), None)
+
+
 def _intraday_chunks(interval: Interval, spec: BarSpec, sessions: Sessions) -> Iterator[Chunk]:
     inside = sessions.clip(interval)
     pieces: list[tuple[int, int, int, int]] = []  # open, close, trading date, expected bars

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from catalog.errors import DataUnavailable
+from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND
 from core.ibkr.contracts import instrument_id
 from core.ibkr.symbology import iana_zone, zone_of
 
 if TYPE_CHECKING:
     from ib_async import Contract, ContractDetails
-
-type Definition = dict[str, object]
 
 _ROUND_LOT = "100"
 _ASSET_CLASSES = {

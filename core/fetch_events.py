@@ -1,0 +1,203 @@
+"""What a fetch reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from catalog.events import Event, Level
+from catalog.series import NANOS_PER_SECOND, Series
+
+
+@dataclass(frozen=True, slots=True)
+class IdCorrected(Event):
+    """What was typed is known by another id."""
+
+    source: ClassVar[str] = "fetch"
+
+    typed: str
+    canonical: str
+
+    def __str__(self) -> str:
+        return f"{self.typed} is {self.canonical}"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPlanned(Event):
+    """What will be asked for. Bars are as many as there are if every bar of each session exists."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    requests: int
+    bars: int
+
+    def __str__(self) -> str:
+        requests = "1 request" if self.requests == 1 else f"{self.requests:,} requests"
+        return f"{self.series}: {requests} for about {self.bars:,} bars"
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo(Event):
+    """No request is needed, and why."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.series}: nothing to do, {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class DataBegin(Event):
+    """The broker's data of a series begin only here, ns UTC; nothing before is asked for."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    begin: int
+
+    def __str__(self) -> str:
+        return f"{self.series}: the broker's data begin {_moment(self.begin):%Y-%m-%d %H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRequested(Event):
+    """One request was sent for the bars that open in [start, end), ns UTC."""
+
+    source: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.DEBUG
+
+    series: Series
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.series} {_span(self.start, self.end)} requested"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReceived(Event):
+    """One answer: the bars of it that were asked for, and how long it took."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    start: int
+    end: int
+    bars: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series} {_span(self.start, self.end)} received {self.bars:,} bars "
+            f"in {self.seconds:.1f} s"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEmpty(Event):
+    """The broker says that there is nothing in [start, end); kept, so as not to ask again."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    start: int
+    end: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.series} {_span(self.start, self.end)} has no bars: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class BarsRejected(Event):
+    """Bars that were not stored, with the reason of the first."""
+
+    source: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    series: Series
+    count: int
+    first_stamp: int
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series}: {self.count:,} bars rejected, the first of "
+            f"{_moment(self.first_stamp):%Y-%m-%d %H:%M}: {self.reason}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BarsRounded(Event):
+    """Bars whose prices were off the tick or whose volumes were fractions."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    prices: int
+    volumes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series}: prices of {self.prices:,} and volumes of {self.volumes:,} bars rounded"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PacingWait(Event):
+    """The broker holds requests back; the fetch waits and asks again."""
+
+    source: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    seconds: float
+    rule: str
+
+    def __str__(self) -> str:
+        return f"waiting {self.seconds:g} s before asking again: {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesDone(Event):
+    """A series is fetched as far as it goes."""
+
+    source: ClassVar[str] = "fetch"
+
+    series: Series
+    bars: int
+    held: int
+    requests: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series}: {self.bars:,} new bars, {self.held:,} held in the range, "
+            f"{self.requests:,} requests"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFailed(Event):
+    """A series could not be fetched in full; what was stored before is kept."""
+
+    source: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.ERROR
+
+    typed_id: str
+    title: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.typed_id}: {self.title}: {self.reason}"
+
+
+def _moment(nanos: int) -> datetime:
+    return datetime.fromtimestamp(nanos // NANOS_PER_SECOND, UTC)
+
+
+def _span(start: int, end: int) -> str:
+    return f"{_moment(start):%Y-%m-%d %H:%M}..{_moment(end):%Y-%m-%d %H:%M}"

@@ -1,0 +1,149 @@
+"""The instrument behind a typed id: from the catalog when it knows it, else from the broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from catalog.events import Report, ignore
+from catalog.instruments import Definition
+from catalog.series import NANOS_PER_SECOND
+from catalog.store import Catalog, Origin
+from core.fetch_events import IdCorrected
+from core.ibkr.connection import BrokerSession
+from core.ibkr.contracts import ContractQuery, Resolved, parse_id, resolve
+from core.ibkr.instruments import definition
+from core.writing import write
+
+type Clock = Callable[[], datetime]
+
+
+class InstrumentLookup:
+    """Finds out what a typed id means, at most once for each source.
+
+    `definition` is there after `find`; `requests` counts what the broker was asked.
+    """
+
+    def __init__(
+        self,
+        typed_id: str,
+        *,
+        catalog: Catalog,
+        session: BrokerSession,
+        clock: Clock,
+        report: Report = ignore,
+    ) -> None:
+        """Raises `WrongInput` when the id is malformed."""
+        self.query = parse_id(typed_id)
+        self.definition: Definition = {}
+        self.requests = 0
+        self._catalog = catalog
+        self._session = session
+        self._clock = clock
+        self._report = report
+        self._resolved: Resolved | None = None
+
+    @property
+    def id(self) -> str:
+        """The canonical instrument id."""
+        return str(self.definition["id"])
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the broker said of the contract, by the keys of `core.ibkr.instruments`."""
+        info: dict[str, Any] = self.definition["info"]
+        return info
+
+    @property
+    def origin(self) -> Origin:
+        """Whether the connected broker is the simulator."""
+        return "simulated" if self._session.state.simulated else "real"
+
+    async def find(self) -> None:
+        """Know the definition. The broker is asked when the catalog has none of ours.
+
+        Raises as `ask`.
+        """
+        found = await asyncio.to_thread(self._find_stored)
+        if found is None:
+            await self.ask()
+        else:
+            self._know(found)
+
+    async def ask(self) -> Resolved:
+        """The contract as the broker knows it now, its definition and aliases stored.
+
+        Connects when needed. Raises `WrongInput` for an unknown or ambiguous id, an origin or a
+        contract that must not mix with what the catalog holds; `BrokerUnavailable`.
+        """
+        if self._resolved is None:
+            await self._session.connect(self._report)
+            origin = self.origin
+            await asyncio.to_thread(self._catalog.require_origin, origin)
+            self.requests += 1
+            resolved = await resolve(self._session, self._current_query())
+            fresh = definition(
+                resolved.details,
+                now_ns=int(self._clock().timestamp()) * NANOS_PER_SECOND,
+                simulated=origin == "simulated",
+            )
+            stored = await write(
+                lambda tell: self._store(fresh, resolved, origin, tell), self._report
+            )
+            self._know(stored)
+            self._resolved = resolved
+        return self._resolved
+
+    def _current_query(self) -> ContractQuery:
+        if not self.definition:
+            return self.query
+        return ContractQuery(self.query.text, con_id=int(self.info["con_id"]))
+
+    def _find_stored(self) -> Definition | None:
+        known = self._catalog.alias(_key(self.query.text))
+        stored = self._catalog.instrument(known) if known else None
+        return stored if stored and "con_id" in (stored.get("info") or {}) else None
+
+    def _store(
+        self, fresh: Definition, resolved: Resolved, origin: Origin, report: Report
+    ) -> Definition:
+        contract_name = f"CONID:{resolved.con_id}"
+        # A renamed contract keeps its folder: the id it was first stored under goes on.
+        name = self._catalog.alias(contract_name) or resolved.instrument_id
+        self._catalog.store_instrument({**fresh, "id": name}, origin=origin, report=report)
+        for typed in (_key(self.query.text), contract_name, resolved.instrument_id):
+            if typed != name:
+                self._catalog.add_alias(typed, name, resolved.con_id)
+        stored = self._catalog.instrument(name)
+        assert stored is not None, "an instrument just stored is there"
+        return stored
+
+    def _know(self, stored: Definition) -> None:
+        if not self.definition and stored["id"] != self.query.text:
+            self._report(IdCorrected(self.query.text, stored["id"]))
+        self.definition = stored
+
+
+async def backfill_instrument(
+    typed_id: str,
+    *,
+    catalog: Catalog,
+    session: BrokerSession,
+    clock: Clock,
+    report: Report = ignore,
+) -> str:
+    """Ask the broker for an instrument and store it; gives its canonical id.
+
+    Raises `WrongInput` for a malformed, unknown or ambiguous id; `BrokerUnavailable`.
+    """
+    lookup = InstrumentLookup(
+        typed_id, catalog=catalog, session=session, clock=clock, report=report
+    )
+    await lookup.ask()
+    return lookup.id
+
+
+def _key(typed: str) -> str:
+    return typed.strip().upper()
