@@ -12,8 +12,10 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from catalog.errors import QuarterdeckError
 from tui.screens.base import BaseScreen
 from tui.widgets.chart import Chart
+from tui.widgets.coverage import LEGEND, Coverage, CoverageStrip
 from tui.widgets.series_table import MOST_ROWS, SeriesTable, size_text
 
 if TYPE_CHECKING:
@@ -37,7 +39,9 @@ _NO_MATCH = "No series matches the filter. esc clears it."
 class _Detail(NamedTuple):
     summary: SeriesSummary
     definition: Definition | None
-    bars: BarColumns
+    coverage: Coverage
+    bars: BarColumns | QuarterdeckError
+    """The bars, or why they cannot be read."""
 
 
 class CatalogScreen(BaseScreen):
@@ -79,6 +83,7 @@ class CatalogScreen(BaseScreen):
             yield SeriesTable(id="series")
         with Vertical(id="detail", classes="panel"):
             yield Static(id="facts", markup=False)
+            yield CoverageStrip(id="coverage")
             yield Chart(id="candles")
 
     def on_mount(self) -> None:
@@ -144,21 +149,26 @@ class CatalogScreen(BaseScreen):
 
     def _show_detail(self, detail: _Detail | None) -> None:
         panel, chart = self.query_one("#detail"), self.query_one(Chart)
-        facts = self.query_one("#facts", Static)
+        facts, strip = self.query_one("#facts", Static), self.query_one(CoverageStrip)
         if detail is None:
-            self._detail = None
-            panel.border_title = ""
+            self._detail = strip.coverage = None
+            panel.border_title = panel.border_subtitle = ""
             facts.update("")
             chart.show_text("")
             return
-        panel.border_title = Content(str(detail.summary.series))
+        panel.border_title = _title(detail)
+        panel.border_subtitle = LEGEND
         facts.update(_facts(detail))
-        zone = _zone(detail.definition)
+        strip.coverage = detail.coverage
+        bars, zone = detail.bars, _zone(detail.definition)
+        if isinstance(bars, QuarterdeckError):
+            chart.show_text(str(bars))
+            return
 
         def draw(width: int, height: int) -> str:
             from tui.charts import candle_chart
 
-            return candle_chart(detail.bars, width, height, zone=zone)
+            return candle_chart(bars, width, height, zone=zone)
 
         chart.show(draw)
 
@@ -220,8 +230,22 @@ class CatalogScreen(BaseScreen):
 
 
 def _read(catalog: Catalog, summary: SeriesSummary) -> _Detail:
-    series = summary.series
-    return _Detail(summary, catalog.instrument(series.instrument_id), catalog.read_bars(series))
+    series, covered = summary.series, summary.covered
+    sessions = None
+    if summary.hours and covered:
+        span = (covered[0][0], covered[-1][1])
+        sessions = catalog.sessions(series.instrument_id, summary.hours, span)
+    try:
+        bars: BarColumns | QuarterdeckError = catalog.read_bars(series)
+    except QuarterdeckError as error:
+        bars = error
+    open_times = None if sessions is None else tuple(sessions.open_times(series.spec))
+    return _Detail(
+        summary,
+        catalog.instrument(series.instrument_id),
+        Coverage(covered, open_times),
+        bars,
+    )
 
 
 def _count(found: int, all_: int, *, filtered: bool) -> str:
@@ -230,25 +254,31 @@ def _count(found: int, all_: int, *, filtered: bool) -> str:
     return f"{found:,} of {all_:,}" if filtered else ""
 
 
+def _info(definition: Definition | None) -> dict[str, Any]:
+    return (definition or {}).get("info") or {}
+
+
 def _zone(definition: Definition | None) -> str:
-    info = (definition or {}).get("info") or {}
-    return str(info.get("time_zone") or "America/New_York")
+    return str(_info(definition).get("time_zone") or "America/New_York")
+
+
+def _title(detail: _Detail) -> Content:
+    name = str(_info(detail.definition).get("long_name") or "")
+    return Content("  ".join(filter(None, (str(detail.summary.series), name))))
 
 
 def _facts(detail: _Detail) -> Content:
     summary, definition = detail.summary, detail.definition
-    disk = f"{summary.rows:,} bars in {size_text(summary.bytes)}"
+    disk = size_text(summary.bytes)
     if definition is None:
         missing = "no instrument is stored with these bars: f fetches it  "
         return Content.assemble((missing, "$text-error"), disk)
-    info = definition.get("info") or {}
-    facts = [str(info.get("long_name") or definition.get("type") or "")]
-    if info.get("con_id"):
-        facts.append(f"conId {info['con_id']}")
-    facts += [
+    con_id = _info(definition).get("con_id")
+    facts = (
+        f"conId {con_id}" if con_id else "",
         f"tick {definition['price_increment']}",
         f"{summary.hours} hours" if summary.hours else "",
         disk,
-        f"times in {_zone(definition)}",
-    ]
-    return Content("  ".join(fact for fact in facts if fact))
+        _zone(definition),
+    )
+    return Content("  ".join(filter(None, facts)))
