@@ -317,6 +317,11 @@ class Catalog:
         answered = [interval for file in files for interval in file.covered]
         return coverage.union(answered + [empty.interval for empty in self._ledger.empties(series)])
 
+    def hours(self, series: Series) -> Hours | None:
+        """Which hours the series was asked for; None when none of its files says."""
+        files = self._inventory.series_files(series)
+        return next((file.asked.hours for file in files if file.asked), None)
+
     def missing(
         self, series: Series, wanted: Interval, sessions: Sessions | None
     ) -> list[Interval]:
