@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from catalog.errors import QuarterdeckError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.jobs import Job
 
 _SOURCE_WIDTH = 8
+_PIPE_WIDTH = 400
 
 
 class Output:
@@ -49,9 +50,15 @@ class Output:
             table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        console = Console(highlight=False)
         # A pipe has no width: cells must not be cut for one that rich makes up.
-        console.print(table, width=None if console.is_terminal else 400)
+        width = None if sys.stdout.isatty() else _PIPE_WIDTH
+        Console(highlight=False, width=width).print(table)
+
+    def fields(self, fields: Mapping[str, object]) -> None:
+        """Names and values for a person, one pair a line."""
+        widest = max((len(name) for name in fields), default=0)
+        for name, value in fields.items():
+            self.line(f"{name:<{widest}}  {value}")
 
     def summary(self, **fields: object) -> None:
         """The last object of a JSON stream."""

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from catalog.listing import SeriesSummary
     from core.workspace import Workspace
 
+_MINUTES = len("2026-01-05 14:30")
+
 app = typer.Typer(help="What the catalog holds.", rich_markup_mode=None)
 
 
-def utc(nanos: int | None) -> str:
-    """A stamp in ns as UTC text to the second; empty when there is none."""
-    if nanos is None:
+def utc(nanos: int) -> str:
+    """A stamp in ns as UTC text to the second; empty for 0, which stands for none."""
+    if not nanos:
         return ""
     return datetime.fromtimestamp(nanos // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -42,7 +44,7 @@ def list_series(context: typer.Context) -> None:
                 "rows": True,
                 "gaps": True,
                 "KiB": True,
-                "instrument stored": False,
+                "health": False,
             },
             (_row(one) for one in found),
         )
@@ -61,11 +63,11 @@ def list_series(context: typer.Context) -> None:
 @app.command()
 def show(
     context: typer.Context,
-    series: Annotated[str, typer.Argument(help="Such as AAPL.NASDAQ-1-MINUTE-LAST-EXTERNAL.")],
+    series: Annotated[str, typer.Argument(help="Such as AAPL.NASDAQ-1-MINUTE-LAST.")],
 ) -> None:
     """Show one series: its files' range, its coverage and its instrument."""
     invocation: Invocation = context.obj
-    wanted = Series.from_bar_type(series)
+    wanted = Series.from_bar_type(series.removesuffix("-EXTERNAL") + "-EXTERNAL")
 
     async def work(workspace: Workspace) -> int:
         catalog = workspace.catalog
@@ -79,9 +81,13 @@ def show(
                 f"fetch it with: quarterdeck fetch {wanted.instrument_id} --bars {wanted.spec}",
             )
         definition = await asyncio.to_thread(catalog.instrument, wanted.instrument_id)
-        rows = [(key.replace("_", " "), str(value)) for key, value in _record(one).items()]
-        rows += [(f"instrument {key}", str(value)) for key, value in (definition or {}).items()]
-        invocation.output.table({"": False, str(wanted): False}, rows)
+        record = _record(one) | {"covered": "; ".join(map("..".join, _covered(one)))}
+        info = (definition or {}).get("info") or {}
+        invocation.output.fields({name.replace("_", " "): value for name, value in record.items()})
+        invocation.output.line()
+        invocation.output.fields(
+            {name: value for name, value in (definition or {}).items() if name != "info"} | info
+        )
         invocation.output.summary(**_record(one), instrument=definition)
         return 0
 
@@ -92,12 +98,12 @@ def _row(one: SeriesSummary) -> tuple[str, ...]:
     return (
         one.series.instrument_id,
         str(one.series.spec),
-        utc(one.first),
-        utc(one.last),
+        utc(one.first)[:_MINUTES],
+        utc(one.last)[:_MINUTES],
         f"{one.rows:,}",
         "?" if one.gaps is None else f"{one.gaps:,}",
-        f"{one.size / 1024:,.0f}",
-        "yes" if one.has_instrument else "ORPHAN",
+        f"{one.bytes / 1024:,.0f}",
+        f"{one.damaged} DAMAGED" if one.damaged else "ok" if one.has_instrument else "ORPHAN",
     )
 
 
@@ -110,9 +116,14 @@ def _record(one: SeriesSummary) -> dict[str, object]:
         "last": utc(one.last),
         "rows": one.rows,
         "gaps": one.gaps,
-        "bytes": one.size,
+        "bytes": one.bytes,
         "files": one.files,
         "hours": one.hours,
         "has_instrument": one.has_instrument,
-        "covered": [[utc(start), utc(end)] for start, end in one.covered],
+        "damaged": one.damaged,
+        "covered": _covered(one),
     }
+
+
+def _covered(one: SeriesSummary) -> list[tuple[str, str]]:
+    return [(utc(start), utc(end)) for start, end in one.covered]

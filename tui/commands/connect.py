@@ -22,19 +22,18 @@ def connect(context: typer.Context) -> None:
         broker = workspace.broker
         ping = await broker.ping()
         state = broker.state
-        output.table(
-            {"": False, "gateway": False},
-            [
-                ("endpoint", str(broker.endpoint)),
-                ("state", f"{state.kind}{' (simulated data)' if state.simulated else ''}"),
-                ("server version", str(state.server_version)),
-                ("client id", str(state.client_id)),
-                ("accounts", " ".join(state.masked_accounts)),
-                ("access", "read-only"),
-                ("round trip", f"{ping.round_trip_s * 1000:.0f} ms"),
-                ("clock", f"{ping.clock_offset_s:+.2f} s to broker"),
-                *((f"farm {name}", status) for name, status in sorted(broker.farms.items())),
-            ],
+        output.fields(
+            {
+                "endpoint": broker.endpoint,
+                "state": f"{state.kind}{' (simulated data)' if state.simulated else ''}",
+                "server version": state.server_version,
+                "client id": state.client_id,
+                "accounts": " ".join(state.masked_accounts),
+                "access": "read-only",
+                "round trip": f"{ping.round_trip_s * 1000:.0f} ms",
+                "clock": f"{ping.clock_offset_s:+.2f} s to broker",
+            }
+            | {f"farm {name}": farm for name, farm in sorted(broker.farms.items())}
         )
         output.summary(
             endpoint=str(broker.endpoint),
