@@ -56,10 +56,9 @@ async def session(port: int, client_id: int = 1) -> AsyncIterator[ib_async.IB]:
         ib.disconnect()
 
 
-async def bars(
-    ib: ib_async.IB, size: str, duration: str = "1 D", *, end: str = ""
-) -> list[ib_async.BarData]:
-    answer = await ib.reqHistoricalDataAsync(AAPL, end, duration, size, "TRADES", True, 2)
+async def bars(ib: ib_async.IB, size: str) -> list[ib_async.BarData]:
+    """Today's bars of AAPL, up to now."""
+    answer = await ib.reqHistoricalDataAsync(AAPL, "", "1 D", size, "TRADES", True, 2)
     return list(answer)  # ib_async's own list equals nothing but itself
 
 
