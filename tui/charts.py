@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotext
@@ -20,6 +20,7 @@ from tui.ticks import Tick, number_labels, round_ticks, time_ticks
 
 _ASCII = str.maketrans("│─┤├┬┴┼└", "|-+++++`")
 _TICK_CELLS = 9
+_UP_COLOUR, _DOWN_COLOUR = "cyan", "red"
 _WIDEST_SLOT = 6
 
 # plotext draws on one figure, which its module owns.
@@ -58,26 +59,18 @@ def line_chart(
     *,
     title: str = "",
     zone: str = "UTC",
-    dates: bool = True,
     suffix: str = "",
-    line_colour: str = "cyan",
     ascii: bool = False,
     colour: bool = True,
 ) -> str:
-    """Draw one line through all `values` at stamps `ts` (ns UTC).
+    """Draw one line through all `values` at stamps `ts` (ns UTC); `suffix` ends the value labels.
 
-    Each column shows the lowest and the highest value in it, so that no spike is lost. `dates`
-    False leaves out the labels of the time axis; `suffix` stands behind each value label.
+    Each column shows the lowest and the highest value in it, so that no spike is lost.
     """
-    glyphs = _LETTERS if ascii else _BLOCKS
     if len(values) == 0:
         return _nothing(width, height, title)
-    frame = _Frame.around(values, width, height, title=title, dates=dates, suffix=suffix)
-    columns, thinned = _extremes(values, frame.columns)
-    with _plotext:
-        _begin(frame, _column_ticks(ts, frame, zone), last=2 * frame.columns - 1, per_column=2)
-        plotext.plot(columns, thinned, marker=glyphs.line, color=line_colour)
-        return _finish(frame, ascii=ascii, colour=colour)
+    frame = _Frame.around(values, width, height, title=title, suffix=suffix)
+    return _line(frame, ts, values, zone, _UP_COLOUR, ascii=ascii, colour=colour)
 
 
 def drawdown_chart(
@@ -86,25 +79,48 @@ def drawdown_chart(
     width: int,
     height: int,
     *,
+    cash: float = 0.0,
     title: str = "drawdown",
     zone: str = "UTC",
     ascii: bool = False,
     colour: bool = True,
 ) -> str:
-    """Draw how far `equity` stands below its highest value so far, in percent of that."""
-    peak = np.maximum.accumulate(equity) if len(equity) else equity
-    return line_chart(
-        ts,
-        np.divide(100.0 * (equity - peak), peak, out=np.zeros_like(peak), where=peak > 0),
-        width,
-        height,
-        title=title,
-        zone=zone,
-        suffix="%",
-        line_colour="red",
-        ascii=ascii,
-        colour=colour,
+    """Draw how far `equity` stands below its highest value so far, in percent of that; the
+    starting `cash` is the first of them."""
+    if len(equity) == 0:
+        return _nothing(width, height, title)
+    falls = _falls(equity, cash)
+    frame = _Frame.around(falls, width, height, title=title, suffix="%")
+    return _line(frame, ts, falls, zone, _DOWN_COLOUR, ascii=ascii, colour=colour)
+
+
+def equity_chart(
+    ts: Ints,
+    equity: Floats,
+    width: int,
+    height: int,
+    *,
+    cash: float,
+    zone: str = "UTC",
+    ascii: bool = False,
+    colour: bool = True,
+) -> str:
+    """Draw equity with its drawdown below it, on one time axis."""
+    if len(equity) == 0:
+        return _nothing(width, height, "equity")
+    lower_height = max(height * 2 // 5, min(4, height))
+    falls = _falls(equity, cash)
+    upper = _Frame.around(equity, width, height - lower_height, title="equity", dates=False)
+    lower = _Frame.around(
+        falls, width, lower_height, title="drawdown" if lower_height > 5 else "", suffix="%"
     )
+    label_width = max(upper.label_width, lower.label_width)
+    pictures = [
+        _line(frame.aligned(label_width), ts, values, zone, tint, ascii=ascii, colour=colour)
+        for frame, values, tint in ((upper, equity, _UP_COLOUR), (lower, falls, _DOWN_COLOUR))
+        if frame.height > 1
+    ]
+    return "\n".join(pictures)
 
 
 def candle_chart(
@@ -169,7 +185,7 @@ class _Frame:
         suffix: str = "",
         margin: bool = False,
     ) -> _Frame:
-        rows = max(height - bool(title) - 1 - dates, 1)
+        rows = max(height - bool(title) - (2 if dates else 0), 1)
         low, high = float(np.min(values)), float(np.max(values))
         if low == high:
             spare = abs(low) * 0.01 or 1.0
@@ -179,8 +195,18 @@ class _Frame:
             low, high = low - row, high + row
         ticks = round_ticks(low, high, max(rows // 3, 2))
         labels = number_labels(ticks, suffix)
-        columns = max(width - 1 - len(labels[0]), 2)
+        columns = _columns_beside(labels[0], width)
         return cls(width, height, columns, rows, low, high, ticks, labels, title, dates)
+
+    @property
+    def label_width(self) -> int:
+        """The cells that the value labels take."""
+        return len(self.labels[0])
+
+    def aligned(self, label_width: int) -> _Frame:
+        """The same with value labels at least that wide, to stand below another picture."""
+        labels = [label.rjust(label_width) for label in self.labels]
+        return replace(self, labels=labels, columns=_columns_beside(labels[0], self.width))
 
     def row(self, value: float) -> int:
         """The row of the canvas, from below, that shows a value."""
@@ -189,6 +215,10 @@ class _Frame:
     def value(self, row: int) -> float:
         """The value in the middle of a row."""
         return self.low + (self.high - self.low) * row / max(self.rows - 1, 1)
+
+
+def _columns_beside(label: str, width: int) -> int:
+    return max(width - len(label) - 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +247,36 @@ class _Candles:
         )
 
 
+def _line(
+    frame: _Frame,
+    ts: Ints,
+    values: Floats,
+    zone: str,
+    tint: str,
+    *,
+    ascii: bool,
+    colour: bool,
+) -> str:
+    first = np.arange(frame.columns) * len(ts) // frame.columns
+    ticks = time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // _TICK_CELLS)
+    columns, thinned = _extremes(values, frame.columns)
+    glyphs = _LETTERS if ascii else _BLOCKS
+    with _plotext:
+        _begin(
+            frame,
+            [(2 * column, text) for column, text in ticks],
+            last=2 * frame.columns - 1,
+        )
+        plotext.plot(columns, thinned, marker=glyphs.line, color=tint)
+        return _finish(frame, ascii=ascii, colour=colour)
+
+
+def _falls(equity: Floats, cash: float) -> Floats:
+    """Percent below the highest equity so far, 0 or less."""
+    peaks = np.maximum.accumulate(np.maximum(equity, cash))
+    return np.divide(100.0 * (equity - peaks), peaks, out=np.zeros_like(peaks), where=peaks > 0)
+
+
 def _extremes(values: Floats, columns: int) -> tuple[list[float], list[float]]:
     """Two points a column in half columns: its lowest and its highest value, in their order."""
     if len(values) <= 2 * columns:
@@ -230,28 +290,20 @@ def _extremes(values: Floats, columns: int) -> tuple[list[float], list[float]]:
     return [float(place) for place in range(2 * columns)], thinned
 
 
-def _column_ticks(ts: Ints, frame: _Frame, zone: str) -> list[Tick]:
-    first = np.arange(frame.columns) * len(ts) // frame.columns
-    return time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // _TICK_CELLS)
-
-
-def _begin(frame: _Frame, ticks: list[Tick], *, last: int, per_column: int = 1) -> None:
-    """Set up plotext's figure; horizontal places run from 0 to `last`, `per_column` in a cell."""
+def _begin(frame: _Frame, ticks: list[Tick], *, last: int) -> None:
+    """Set up plotext's figure; horizontal places run from 0 to `last`."""
     plotext.clear_figure()
     plotext.theme("pro")
     plotext.limit_size(False, False)
     plotext.plot_size(frame.width, frame.height - bool(frame.title))
-    plotext.xaxes(True, False)
+    plotext.xaxes(frame.dates, False)
     plotext.yaxes(True, False)
     plotext.xlim(0, last)
     plotext.ylim(frame.low, frame.high)
     plotext.yticks(frame.ticks, frame.labels)
-    if frame.dates:
-        plotext.xticks(
-            [column * per_column for column, _ in ticks] or [0], [text for _, text in ticks] or [""]
-        )
-    else:
-        plotext.xticks([], [])
+    if not frame.dates:
+        ticks = []
+    plotext.xticks([place for place, _ in ticks], [text for _, text in ticks])
 
 
 def _finish(frame: _Frame, *, ascii: bool, colour: bool) -> str:

@@ -1,0 +1,226 @@
+"""Screen 4: run strategies on stored bars, and read what came out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import ContentSwitcher, Static
+
+from catalog.errors import QuarterdeckError
+from tui.screens.base import BaseScreen
+from tui.widgets.backtest_form import BacktestForm
+from tui.widgets.backtest_history import COLUMNS, history_row
+from tui.widgets.backtest_spec import command_of
+from tui.widgets.result_loading import load_shown
+from tui.widgets.result_progress import clock, progress_bar
+from tui.widgets.result_table import ResultTable
+from tui.widgets.result_view import ResultView
+
+if TYPE_CHECKING:
+    from catalog.series import BarSpec
+    from core.backtest.results import RunSummary, StoredRun
+    from core.backtest.spec import RunSpec
+    from core.jobs import Job
+    from core.workspace import Workspace
+
+_NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
+
+
+class BacktestScreen(BaseScreen):
+    """A result above the history of runs, or the form of a new run in their place."""
+
+    CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/backtest.tcss"]
+    AUTO_FOCUS = "#history"
+    HELP_TITLE: ClassVar[str] = "Backtest"
+    HELP_TEXT: ClassVar[str] = (
+        "A run is a process of its own; what its bars lack is fetched first, unless the source is "
+        "'catalog'. Orders fill at the close of the bar they are decided on. Ratios are of daily "
+        "returns, scaled to a year, risk-free rate 0, and n/a under 20 days. On the Chart tab + "
+        "and - zoom and the arrows move; enter on a trade shows it there."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "new", tooltip="Set up a new run"),
+        Binding("e", "edit", "edit & rerun", tooltip="Set up a run like the one under the cursor"),
+        Binding("t", "turn_tab(1)", "tabs", tooltip="Next tab of the result"),
+        Binding("T", "turn_tab(-1)", "Previous tab", show=False),
+        Binding("x", "cancel", "cancel", tooltip="Stop the running backtest; nothing of it stays"),
+        Binding("y", "copy", "copy", tooltip="Copy the command that does the same run"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: list[RunSummary] = []
+        self._started: dict[Job[StoredRun], RunSpec] = {}
+        self._following: set[asyncio.Task[None]] = set()
+        self._loaded = False
+
+    def compose_body(self) -> ComposeResult:
+        with ContentSwitcher(id="places", initial="results"):
+            with Vertical(id="results"):
+                yield ResultView(id="result")
+                yield Static(id="running", markup=False)
+                history = ResultTable(*COLUMNS, empty=_NOTHING, id="history", classes="panel")
+                history.border_title = "History"
+                yield history
+            yield BacktestForm(id="form")
+
+    def refresh_view(self, workspace: Workspace) -> None:
+        if not self._loaded:
+            self._loaded = True
+            self._in_background(self._show_newest(workspace))
+        lines = "\n".join(_progress_line(job) for job in self._started if job.running)
+        running = self.query_one("#running", Static)
+        if str(running.content) != lines:
+            running.update(lines)
+            running.display = bool(lines)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self.workspace is not None and self._loaded:
+            self._in_background(self._read_history(self.workspace))
+
+    def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
+        self.query_one(BacktestForm).fill(ids, bars)
+        self.action_new()
+
+    def action_new(self) -> None:
+        """Open the form as it was left."""
+        self._open("form")
+
+    async def action_edit(self) -> None:
+        """Open the form filled in as the run under the cursor was."""
+        if (run := self._run_under_cursor()) is not None:
+            await self.query_one(BacktestForm).fill_from(run.spec)
+            self._open("form")
+
+    def action_back(self) -> None:
+        """Leave the form; what was typed stays."""
+        self._open("results")
+
+    def action_turn_tab(self, step: int) -> None:
+        """Show the next or the previous tab of the result."""
+        self.query_one(ResultView).action_turn_tab(step)
+
+    def action_cancel(self) -> None:
+        """Cancel the run that was started last."""
+        for job in reversed(self._started):
+            if job.running:
+                job.cancel()
+                return
+
+    def action_copy(self) -> None:
+        """Copy the command of the run under the cursor."""
+        if (run := self._run_under_cursor()) is not None:
+            self.app.copy_to_clipboard(command_of(run.spec))
+            self.notify("the command is in the clipboard", timeout=3)
+
+    @on(BacktestForm.Submitted)
+    def _start(self, submitted: BacktestForm.Submitted) -> None:
+        if self.workspace is None:
+            return
+        job = self.workspace.backtest(submitted.spec)
+        self._started[job] = submitted.spec
+        self._in_background(self._follow(self.workspace, job, submitted.spec))
+        self._open("results")
+        self.tick()
+
+    @on(ResultTable.Opened, "#history")
+    def _open_run(self, opened: ResultTable.Opened) -> None:
+        if self.workspace is not None:
+            self._in_background(self._show_run(self.workspace, opened.key))
+
+    async def _follow(self, workspace: Workspace, job: Job[StoredRun], spec: RunSpec) -> None:
+        result = self.query_one(ResultView)
+        try:
+            stored = await job.wait()
+        except QuarterdeckError as error:
+            result.show_failure(spec, error)
+        except asyncio.CancelledError:
+            if job.running:  # it was this task that was cancelled, with the screen
+                raise
+        else:
+            await self._show_run(workspace, stored.run_id)
+        self._started.pop(job)
+        await self._read_history(workspace)
+        self.tick()
+
+    async def _show_newest(self, workspace: Workspace) -> None:
+        await self._read_history(workspace)
+        if self._runs:
+            await self._show_run(workspace, self._runs[0].run_id)
+        else:
+            self.query_one(ResultView).show_message("Result", _NOTHING)
+
+    async def _read_history(self, workspace: Workspace) -> None:
+        try:
+            self._runs = await asyncio.to_thread(workspace.runs.list)
+        except QuarterdeckError as error:
+            self.deck.tell(error)
+            return
+        today = datetime.now(UTC)
+        self.query_one("#history", ResultTable).show(
+            [history_row(run, today) for run in self._runs]
+        )
+
+    async def _show_run(self, workspace: Workspace, run_id: str) -> None:
+        result = self.query_one(ResultView)
+        try:
+            shown = await asyncio.to_thread(load_shown, workspace, run_id)
+        except QuarterdeckError as error:
+            self.deck.tell(error)
+            return
+        if shown.run.result.metrics is None:
+            result.show_failure(shown.run.spec, _stored_error(shown.run))
+        else:
+            result.show(shown)
+        self.query_one("#history", ResultTable).point_at(run_id)
+
+    def _open(self, place: str) -> None:
+        self.query_one("#places", ContentSwitcher).current = place
+        if place == "form":
+            self.query_one(BacktestForm).enter()
+        else:
+            self.query_one("#history").focus()
+
+    def _run_under_cursor(self) -> RunSummary | None:
+        key = self.query_one("#history", ResultTable).cursor_key
+        return next((run for run in self._runs if run.run_id == key), None)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    def on_unmount(self) -> None:
+        for task in self._following:
+            task.cancel()
+
+
+def _progress_line(job: Job[StoredRun]) -> str:
+    snapshot = job.snapshot
+    left = clock(snapshot.remaining(datetime.now(UTC)))
+    return "  ".join(
+        part
+        for part in (
+            f"  {job.title}",
+            progress_bar(snapshot.fraction),
+            snapshot.text,
+            f"{left} left" if left else "",
+            "x cancel",
+        )
+        if part
+    )
+
+
+def _stored_error(run: StoredRun) -> QuarterdeckError:
+    record = run.result.error or {}
+    return QuarterdeckError(
+        str(record.get("title", "unknown")), str(record.get("reason", "")), *record.get("steps", ())
+    )

@@ -1,0 +1,155 @@
+"""A fetch as lines of a table: the job, and each of its series below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from catalog.events import Event
+from core.fetch_events import (
+    ChunkEmpty,
+    ChunkReceived,
+    FetchPlanned,
+    IdCorrected,
+    NothingToDo,
+    PacingWait,
+    SeriesDone,
+    SeriesFailed,
+)
+from core.jobs import Job, JobState
+from tui.widgets.header import EXCHANGE_ZONE
+from tui.widgets.result_progress import clock, progress_bar
+from tui.widgets.result_table import Cell, Row
+
+_TONES = {
+    JobState.DONE: "good",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "warning",
+}
+
+
+@dataclass(slots=True)
+class _SeriesLine:
+    """Where one series of a fetch stands."""
+
+    name: str
+    asked_as: str = ""
+    requests: int = 0
+    answered: int = 0
+    bars: int = 0
+    outcome: str = ""
+    failed: bool = False
+
+    @property
+    def fraction(self) -> float:
+        """How much of it is done, 0 to 1."""
+        if self.outcome:
+            return 1.0
+        return self.answered / self.requests if self.requests else 0.0
+
+    def row(self, job: Job[object]) -> Row:
+        asked_as = f", asked as {self.asked_as}" if self.asked_as else ""
+        text = f"  {self.name}{asked_as}" + (f": {self.outcome}" if self.failed else "")
+        state = "failed" if self.failed else self.outcome or f"{self.answered}/{self.requests}"
+        if not job.running and not self.outcome:
+            state = f"{state} {job.snapshot.state}"
+        tone = "bad" if self.failed else "good" if self.outcome else ""
+        bars = Cell(f"{self.bars:,} bars" if self.bars else "")
+        return Row(
+            f"{job.id} {self.name}",
+            (Cell(text, "bad" if self.failed else ""), Cell(state, tone), bars),
+        )
+
+
+class FetchBoard:
+    """What its events say of one fetch of `ids`; `rows` reads those that are new."""
+
+    def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
+        self._job = job
+        self._ids = ids
+        self._seen = 0
+        self._lines: dict[str, _SeriesLine] = {}
+        self._typed: dict[str, str] = {}
+        self._waiting = ""
+        self._unfolded: bool | None = None
+
+    def fold(self) -> None:
+        """Hide the lines of the series, or show them again."""
+        self._unfolded = not self._shows_series
+
+    def rows(self) -> Iterator[Row]:
+        """The job's line and, unfolded, those of its series."""
+        for line in self._job.log.since(self._seen):
+            self._take(line.event)
+        self._seen = self._job.log.total
+        yield self._job_row()
+        if self._shows_series:
+            for series in self._lines.values():
+                yield series.row(self._job)
+
+    @property
+    def _shows_series(self) -> bool:
+        if self._unfolded is None:
+            return self._job.running or any(line.failed for line in self._lines.values())
+        return self._unfolded
+
+    def _job_row(self) -> Row:
+        job, snapshot, now = self._job, self._job.snapshot, datetime.now(UTC)
+        bars = sum(line.bars for line in self._lines.values())
+        if snapshot.finished is not None:
+            failed = sum(line.failed for line in self._lines.values())
+            ended = f"{snapshot.state} {snapshot.finished.astimezone(EXCHANGE_ZONE):%H:%M}"
+            state = Cell(
+                f"{ended}, {failed} failed" if failed else ended,
+                "warning" if failed else _TONES[snapshot.state],
+            )
+            rate, left = "", clock(snapshot.elapsed(now))
+        else:
+            fraction, elapsed = self._fraction, snapshot.elapsed(now)
+            state = Cell(self._waiting or progress_bar(fraction))
+            rate = f"{bars / elapsed:,.0f} bars/s" if bars and elapsed else ""
+            left = clock(elapsed * (1 - fraction) / fraction) if fraction else ""
+        reason = f": {snapshot.error.title}" if snapshot.error else ""
+        cells = (
+            Cell(job.title + reason, "bad" if reason else ""),
+            state,
+            Cell(f"{bars:,} bars" if bars else ""),
+            Cell(rate),
+            Cell(left),
+        )
+        return Row(str(job.id), cells)
+
+    @property
+    def _fraction(self) -> float:
+        count = max(len(self._ids), len(self._lines), 1)
+        return sum(line.fraction for line in self._lines.values()) / count
+
+    def _line(self, name: str) -> _SeriesLine:
+        if name not in self._lines:
+            self._lines[name] = _SeriesLine(name, self._typed.get(name, ""))
+        return self._lines[name]
+
+    def _take(self, event: Event) -> None:
+        self._waiting = ""
+        match event:
+            case IdCorrected(typed, canonical):
+                self._typed[canonical] = typed
+            case FetchPlanned(series, requests, _):
+                self._line(series.instrument_id).requests = requests
+            case ChunkReceived() | ChunkEmpty():
+                line = self._line(event.series.instrument_id)
+                line.answered += 1
+                line.bars += event.bars if isinstance(event, ChunkReceived) else 0
+            case NothingToDo(series, reason):
+                self._line(series.instrument_id).outcome = reason
+            case SeriesDone(series, bars, _, _):
+                line = self._line(series.instrument_id)
+                line.bars = bars
+                line.outcome = line.outcome or "done"
+            case SeriesFailed(typed_id, title, reason):
+                names = [name for name, typed in self._typed.items() if typed == typed_id]
+                line = self._line(names[0] if names else typed_id)
+                line.outcome, line.failed = f"{title}, {reason}", True
+            case PacingWait(seconds, _):
+                self._waiting = f"waiting {seconds:.0f} s: pacing"

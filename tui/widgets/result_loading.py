@@ -1,0 +1,56 @@
+"""A stored run with the bars and instruments it takes to show it; blocking, for a thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from catalog.errors import QuarterdeckError
+from catalog.series import Series
+from tui.widgets.result_candles import Market
+from tui.widgets.result_view import ShownRun
+
+if TYPE_CHECKING:
+    from catalog.columns import BarColumns
+    from catalog.store import Catalog
+    from core.backtest.results import StoredRun
+    from core.workspace import Workspace
+
+_SEVERAL_ZONES = "America/New_York"
+
+
+def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
+    """Read a run, and what the catalog holds of its instruments.
+
+    Raises `WrongInput` for an unknown id, `DataUnavailable` when the run is damaged.
+    """
+    run = workspace.runs.load(run_id)
+    catalog = workspace.catalog
+    markets = tuple(_market(catalog, run, venue.instrument_id) for venue in run.result.venues)
+    zones = {market.zone for market in markets}
+    return ShownRun(
+        run,
+        markets,
+        zone=zones.pop() if len(zones) == 1 else _SEVERAL_ZONES,
+        simulated=catalog.origin == "simulated",
+    )
+
+
+def _market(catalog: Catalog, run: StoredRun, instrument_id: str) -> Market:
+    bars = _bars(catalog, run, instrument_id)
+    definition = catalog.instrument(instrument_id) or {}
+    info = definition.get("info")
+    zone = str(info.get("time_zone") or "UTC") if isinstance(info, dict) else "UTC"
+    return Market(instrument_id, bars.price_precision if bars else 2, zone, bars)
+
+
+def _bars(catalog: Catalog, run: StoredRun, instrument_id: str) -> BarColumns | None:
+    """The bars between the first and the last point of equity, if they are still there."""
+    stamps = run.equity.ts
+    if len(stamps) == 0:
+        return None
+    try:
+        return catalog.read_bars(
+            Series(instrument_id, run.spec.bars), int(stamps[0]) - 1, int(stamps[-1])
+        )
+    except QuarterdeckError:
+        return None

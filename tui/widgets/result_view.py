@@ -1,0 +1,268 @@
+"""The result of a run on five tabs: figures and equity, candles, trades, orders, log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+from zoneinfo import ZoneInfo
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import ContentSwitcher, Static
+
+from catalog.errors import QuarterdeckError
+from tui.widgets.backtest_spec import title_of
+from tui.widgets.chart import Chart
+from tui.widgets.result_candles import Market, RunCandles
+from tui.widgets.result_figures import figures, money, price, units
+from tui.widgets.result_table import Cell, Column, ResultTable, Row, gain
+
+if TYPE_CHECKING:
+    from core.backtest.accounting import Equity, Trade
+    from core.backtest.records import Order
+    from core.backtest.results import StoredRun
+    from core.backtest.spec import RunSpec
+
+TABS = ("Summary", "Chart", "Trades", "Orders", "Log")
+_STYLES = {"good": "$text-success", "bad": "$text-error", "warning": "$text-warning"}
+_FIGURE_WIDTHS = ((8, 10), (8, 11))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownRun:
+    """A run with what it takes to show it: its markets, and the zone all times are in."""
+
+    run: StoredRun
+    markets: tuple[Market, ...]
+    zone: str
+    simulated: bool
+
+    def precision(self, instrument_id: str) -> int:
+        """The decimals of an instrument's prices."""
+        return next(
+            (each.precision for each in self.markets if each.instrument_id == instrument_id), 2
+        )
+
+    def time(self, ts: int) -> str:
+        """A stamp (ns) in the zone of the run."""
+        return f"{datetime.fromtimestamp(ts // 10**9, ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
+
+
+class ResultView(Vertical):
+    """One run, or what to do where there is none, or why one failed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "turn_tab(1)", "tabs"),
+        Binding("T", "turn_tab(-1)", "Previous tab", show=False),
+    ]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, classes="panel")
+        self._shown: ShownRun | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="tabs")
+        with ContentSwitcher(id="pages", initial="page-message"):
+            yield Static(id="page-message", markup=False)
+            with Horizontal(id="page-summary"):
+                yield Static(id="figures")
+                yield Chart(id="equity")
+            yield RunCandles(id="page-chart")
+            yield ResultTable(id="page-trades", empty="this run made no trade")
+            yield ResultTable(id="page-orders", empty="this run made no order")
+            with VerticalScroll(id="page-log"):
+                yield Static(id="log-lines")
+
+    @property
+    def run(self) -> StoredRun | None:
+        """The run on view."""
+        return self._shown.run if self._shown else None
+
+    def show_message(self, title: str, text: str) -> None:
+        """Show text in place of a run."""
+        self._shown = None
+        self.border_title = Content(title)
+        self.border_subtitle = ""
+        self.query_one("#page-message", Static).update(text)
+        self.query_one("#pages", ContentSwitcher).current = "page-message"
+        self.query_one("#tabs", Static).update("")
+
+    def show_failure(self, spec: RunSpec, error: QuarterdeckError) -> None:
+        """Show why a run failed, and what to do."""
+        steps = [f"{number}. {step}" for number, step in enumerate(error.steps, 1)]
+        self.show_message(
+            title_of(spec), "\n".join([f"failed: {error.title}", error.reason, "", *steps])
+        )
+
+    def show(self, shown: ShownRun) -> None:
+        """Show a run that is done; the tab stays."""
+        self._shown = shown
+        run, metrics = shown.run, shown.run.metrics
+        self.border_title = Content(title_of(run.spec))
+        self.border_subtitle = Content(
+            f"ran in {metrics.seconds:.2f} s, {metrics.bars_per_s:,.0f} bars/s"
+        )
+        currency = run.spec.starting_cash().currency
+        self.query_one("#figures", Static).update(_figure_lines(figures(metrics, currency)))
+        self.query_one("#equity", Chart).show(
+            partial(_draw_equity, run.equity, metrics.start_equity, shown.zone)
+        )
+        self.query_one(RunCandles).show_run(shown.markets, run.fills)
+        self.query_one("#page-trades", ResultTable).show(
+            [_trade_row(at, trade, shown) for at, trade in enumerate(run.trades)],
+            *_trade_columns(shown.zone),
+        )
+        self.query_one("#page-orders", ResultTable).show(
+            [_order_row(at, order, shown) for at, order in enumerate(run.orders)],
+            *_order_columns(shown.zone),
+        )
+        self.query_one("#log-lines", Static).update(_log_lines(run))
+        pages = self.query_one("#pages", ContentSwitcher)
+        self._show_tab("Summary" if pages.current == "page-message" else self._tab)
+
+    def action_turn_tab(self, step: int) -> None:
+        """Show the next or the previous tab."""
+        if self._shown is not None:
+            self._show_tab(TABS[(TABS.index(self._tab) + step) % len(TABS)], focus=True)
+
+    @on(ResultTable.Opened, "#page-trades")
+    def _show_trade(self, opened: ResultTable.Opened) -> None:
+        opened.stop()
+        if self._shown is None:
+            return
+        trade = self._shown.run.trades[int(opened.key)]
+        end = trade.entry_ts if trade.exit_ts is None else trade.exit_ts
+        self.query_one(RunCandles).show_span(trade.instrument_id, trade.entry_ts, end)
+        self._show_tab("Chart", focus=True)
+
+    @property
+    def _tab(self) -> str:
+        current = self.query_one("#pages", ContentSwitcher).current or ""
+        return current.removeprefix("page-").capitalize()
+
+    def _show_tab(self, tab: str, *, focus: bool = False) -> None:
+        pages = self.query_one("#pages", ContentSwitcher)
+        pages.current = f"page-{tab.lower()}"
+        if focus and (page := pages.visible_content) is not None and page.can_focus:
+            page.focus()
+        if self._shown is not None:
+            self.query_one("#tabs", Static).update(_tab_line(tab, self._shown))
+
+
+def _tab_line(current: str, shown: ShownRun) -> Content:
+    result = shown.run.result
+    parts: list[Content] = []
+    for tab in TABS:
+        name = f"{tab} !{len(result.warnings)}" if tab == "Log" and result.warnings else tab
+        parts.append(
+            Content.styled(f"[{name}]", "bold $accent") if tab == current else Content(f" {name} ")
+        )
+    venues = ", ".join(sorted({f"{each.venue} ({each.source})" for each in result.venues}))
+    parts.append(Content(f"  venue {venues}"))
+    if shown.run.synthetic:
+        parts.append(Content.styled(" synthetic instrument", "$text-warning"))
+    if shown.simulated:
+        parts.append(Content.styled(" simulated data", "$text-warning"))
+    return Content("").join(parts)
+
+
+def _figure_lines(pairs: tuple[tuple[str, Cell], ...]) -> Content:
+    """Two figures in a line, labels to the left and values to the right."""
+    lines = []
+    for first in range(0, len(pairs), 2):
+        parts: list[Content] = []
+        for (label, cell), (left, right) in zip(
+            pairs[first : first + 2], _FIGURE_WIDTHS, strict=False
+        ):
+            parts += [
+                Content.styled(f"{label:<{left}} ", "dim"),
+                Content.styled(f"{cell.text:>{right}}", _STYLES.get(cell.tone, "")),
+                Content("  "),
+            ]
+        lines.append(Content("").join(parts))
+    return Content("\n").join(lines)
+
+
+def _draw_equity(equity: Equity, cash: float, zone: str, width: int, height: int) -> str:
+    from tui.charts import equity_chart
+
+    return equity_chart(equity.ts, equity.value, width, height, cash=cash, zone=zone)
+
+
+def _trade_columns(zone: str) -> tuple[Column, ...]:
+    return (
+        Column(f"entry ({zone})"),
+        Column("instrument", flexible=True),
+        Column("side"),
+        Column("units", number=True),
+        Column("at", number=True),
+        Column("exit at", number=True),
+        Column("net", number=True),
+        Column("fees", number=True),
+        Column("exit"),
+    )
+
+
+def _trade_row(at: int, trade: Trade, shown: ShownRun) -> Row:
+    precision = shown.precision(trade.instrument_id)
+    return Row(
+        str(at),
+        (
+            Cell(shown.time(trade.entry_ts)),
+            Cell(trade.instrument_id),
+            Cell(trade.side.lower()),
+            Cell(units(trade.units)),
+            Cell(price(trade.entry_price, precision)),
+            Cell(price(trade.exit_price, precision)),
+            gain(trade.net, money(trade.net)),
+            Cell(money(-trade.fees)),
+            Cell("open" if trade.exit_ts is None else shown.time(trade.exit_ts)),
+        ),
+    )
+
+
+def _order_columns(zone: str) -> tuple[Column, ...]:
+    return (
+        Column(f"time ({zone})"),
+        Column("instrument", flexible=True),
+        Column("side"),
+        Column("units", number=True),
+        Column("filled", number=True),
+        Column("at", number=True),
+        Column("status"),
+        Column("reason"),
+    )
+
+
+def _order_row(at: int, order: Order, shown: ShownRun) -> Row:
+    return Row(
+        str(at),
+        (
+            Cell(shown.time(order.ts)),
+            Cell(order.instrument_id),
+            Cell(order.side.lower()),
+            Cell(units(order.units)),
+            Cell(units(order.filled)),
+            Cell(price(order.average_price, shown.precision(order.instrument_id))),
+            Cell(order.status.lower(), "bad" if order.refused else ""),
+            Cell(order.reason),
+        ),
+    )
+
+
+def _log_lines(run: StoredRun) -> Content:
+    """What the reader has to know first, then everything in order."""
+    lines = [Content.styled(f"WARNING {text}", _STYLES["warning"]) for text in run.result.warnings]
+    for line in run.log:
+        level, source = str(line["level"]), str(line.get("source", ""))
+        word = f"{level.upper()} " if level in ("warning", "error") else ""
+        style = _STYLES["warning" if level == "warning" else "bad"] if word else ""
+        lines.append(
+            Content.assemble((f"{source:<10} ", "dim"), (f"{word}{line['message']}", style))
+        )
+    return Content("\n").join(lines)
