@@ -93,6 +93,7 @@ class QuarterdeckApp(App[None]):
         self.log_size: LogSize = "normal"
         self._open_workspace = open_workspace
         self._opening: asyncio.Task[None] | None = None
+        self._failures_told: set[int] = set()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
@@ -143,6 +144,18 @@ class QuarterdeckApp(App[None]):
         for screen in self.screen_stack:
             if isinstance(screen, BaseScreen):
                 screen.tick()
+        if self.workspace is not None:
+            self._tell_failures(self.workspace)
+
+    def _tell_failures(self, workspace: Workspace) -> None:
+        shown = self.screen_stack[0]
+        for job in workspace.jobs.all:
+            error = job.snapshot.error
+            if error is None or job.id in self._failures_told:
+                continue
+            self._failures_told.add(job.id)
+            if not isinstance(shown, BaseScreen) or job.kind != shown.TELLS_FAILED:
+                self.tell(error)
 
     def tell(self, error: QuarterdeckError) -> None:
         """Show an error: what failed, why, and what to do next."""

@@ -34,6 +34,8 @@ class BaseScreen(Screen[None]):
 
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
+    TELLS_FAILED: ClassVar[str] = ""
+    """The kind of job whose failure the screen itself tells in full."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
@@ -122,6 +124,5 @@ class BaseScreen(Screen[None]):
         self.refresh_view(workspace)
 
     def action_back(self) -> None:
-        """Leave a field for the first thing that keys move in."""
-        self.set_focus(None)
-        self.focus_next()
+        """Leave a field for what had the focus at first."""
+        self.set_focus(self.query_one(self.AUTO_FOCUS) if self.AUTO_FOCUS else None)

@@ -123,6 +123,7 @@ class CatalogScreen(BaseScreen):
         self.query_one(SeriesTable).show(found)
         self.query_one("#nothing", Static).update(_NO_MATCH if everything else _NOTHING)
         self.query_one("#body").set_class(not found, "-empty")
+        self.refresh_bindings()
         panel = self.query_one("#series-panel")
         panel.border_subtitle = _count(len(found), len(everything), filtered=bool(words))
         if not found:
@@ -178,6 +179,10 @@ class CatalogScreen(BaseScreen):
         return next((one for one in self._series or () if one.series.bar_type == key), None)
 
     # Keys
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what there is something for."""
+        return action not in ("backtest", "filter", "enlarge") or bool(self._series)
 
     async def action_fetch(self) -> None:
         """Go to Fetch with this series filled in."""

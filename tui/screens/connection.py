@@ -41,6 +41,7 @@ class ConnectionScreen(BaseScreen):
         "Whether TWS or IB Gateway is connected and, if not, why and what to do. "
         "The session is read-only: this program cannot send orders to the broker."
     )
+    TELLS_FAILED: ClassVar[str] = "connect"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "connect", "connect", tooltip="Connect to the gateway"),
         Binding("d", "disconnect", "disconnect", tooltip="Leave the gateway"),
