@@ -52,8 +52,9 @@ class Metrics:
     """cagr / max_drawdown."""
     exposure: float
     """The part of all bar closes at which something was held."""
-    leverage: float
-    """The largest value held, long and short added, as a multiple of equity at that close."""
+    leverage: float | None
+    """The largest value held, long and short added, as a multiple of equity at that close; None
+    when something was held while the account was worth nothing."""
     trades: int
     """Round trips that ended."""
     open_trades: int
@@ -166,11 +167,11 @@ def _downside(daily: Floats) -> float:
     return math.sqrt(float(np.sum(np.minimum(daily, 0) ** 2)) / (len(daily) - 1))
 
 
-def _leverage(equity: Equity) -> float:
-    solvent = equity.value > 0
-    if not np.all(solvent | (equity.gross == 0)):
-        return math.inf
-    return float(np.max(equity.gross[solvent] / equity.value[solvent], initial=0.0))
+def _leverage(equity: Equity) -> float | None:
+    held = equity.gross > 0
+    if np.any(equity.value[held] <= 0):
+        return None
+    return float(np.max(equity.gross[held] / equity.value[held], initial=0.0))
 
 
 def _ratio(numerator: float | None, denominator: float | None) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from catalog.errors import WrongInput
@@ -20,7 +20,7 @@ _IN_WORDS: Mapping[VenueSource, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueDetected(Event):
     """The venue an instrument is traded on in a run, and what says so.
 
@@ -29,7 +29,7 @@ class VenueDetected(Event):
     """
 
     venue: str
-    source: VenueSource  # type: ignore[misc]
+    source: VenueSource = field()  # type: ignore[misc]
     instrument_id: str
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ def detect_venue(definition: Mapping[str, object] | None, series: Series) -> Ven
     """
     if definition is None:
         source: VenueSource = "default" if series.venue == DEFAULT_VENUE else "bars"
-        return VenueDetected(series.venue, source, series.instrument_id)
+        return VenueDetected(venue=series.venue, source=source, instrument_id=series.instrument_id)
     instrument_id = str(definition["id"])
     venue = instrument_id.rpartition(".")[2]
     if venue != series.venue:
@@ -58,4 +58,4 @@ def detect_venue(definition: Mapping[str, object] | None, series: Series) -> Ven
             f"the bars say {series.venue}, the instrument {instrument_id} says {venue}",
             "fetch the bars again under the instrument's id",
         )
-    return VenueDetected(venue, "instrument", instrument_id)
+    return VenueDetected(venue=venue, source="instrument", instrument_id=instrument_id)

@@ -22,26 +22,28 @@ from core.strategies.configs import StrategyParameters
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A strategy of ours: what may be set, and the class that trades by it, `module:Class`."""
+    """A strategy of ours: what may be set, and the class that trades by it."""
 
     parameters: type[StrategyParameters]
-    target: str
+    module: str
+    class_name: str
 
 
 STRATEGIES: Mapping[str, Shipped] = MappingProxyType(
     {
         "sma_crossover": Shipped(
-            configs.SmaCrossoverParameters, "core.strategies.sma_crossover:SmaCrossover"
+            configs.SmaCrossoverParameters, "core.strategies.sma_crossover", "SmaCrossover"
         ),
         "sma_momentum": Shipped(
-            configs.SmaMomentumParameters, "core.strategies.sma_momentum:SmaMomentum"
+            configs.SmaMomentumParameters, "core.strategies.sma_momentum", "SmaMomentum"
         ),
         "rsi_mean_reversion": Shipped(
             configs.RsiMeanReversionParameters,
-            "core.strategies.rsi_mean_reversion:RsiMeanReversion",
+            "core.strategies.rsi_mean_reversion",
+            "RsiMeanReversion",
         ),
         "buy_and_hold": Shipped(
-            configs.BuyAndHoldParameters, "core.strategies.buy_and_hold:BuyAndHold"
+            configs.BuyAndHoldParameters, "core.strategies.buy_and_hold", "BuyAndHold"
         ),
     }
 )

@@ -22,12 +22,14 @@ INVESTED = Decimal("0.95")
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
-    """What one strategy instance trades: bars of an instrument, with its share of the cash.
+class Mandate[P: StrategyParameters]:
+    """What one strategy instance is to do: trade an instrument on its bars, with its share of the
+    cash, by these parameters.
 
     `tag` keeps apart the instances of one strategy in a run.
     """
 
+    parameters: P
     instrument: Any
     bar_type: BarType
     cash: Decimal
@@ -42,16 +44,16 @@ class Positioned[P: StrategyParameters](Strategy):
     the same for the whole run, so that runs compare.
     """
 
-    def __init__(self, parameters: P, market: Market) -> None:
-        super().__init__(StrategyConfig(order_id_tag=market.tag))
-        self.parameters = parameters
-        self.market = market
+    def __init__(self, mandate: Mandate[P]) -> None:
+        super().__init__(StrategyConfig(order_id_tag=mandate.tag))
+        self.parameters = mandate.parameters
+        self.mandate = mandate
         self._size = Decimal(0)
         self._side: Side = 0
 
     def follow[I](self, indicator: I) -> I:
         """Feed an indicator of Nautilus' with every bar, before `target` is asked."""
-        self.register_indicator_for_bars(self.market.bar_type, indicator)
+        self.register_indicator_for_bars(self.mandate.bar_type, indicator)
         return indicator
 
     def target(self, bar: Bar) -> Side:
@@ -65,7 +67,7 @@ class Positioned[P: StrategyParameters](Strategy):
 
     @override
     def on_start(self) -> None:
-        self.subscribe_bars(self.market.bar_type)
+        self.subscribe_bars(self.mandate.bar_type)
 
     @override
     def on_bar(self, bar: Bar) -> None:
@@ -84,7 +86,7 @@ class Positioned[P: StrategyParameters](Strategy):
         self._look_again()
 
     def _go(self, side: Side) -> None:
-        instrument = self.market.instrument
+        instrument = self.mandate.instrument
         change = side * self._size - self._held()
         self._side = side
         if not change:
@@ -102,10 +104,10 @@ class Positioned[P: StrategyParameters](Strategy):
         self._side = 1 if held > 0 else -1 if held < 0 else 0
 
     def _held(self) -> Decimal:
-        return Decimal(str(self.portfolio.net_position(self.market.instrument.id)))
+        return Decimal(str(self.portfolio.net_position(self.mandate.instrument.id)))
 
     def _sized(self, bar: Bar) -> Decimal:
-        instrument = self.market.instrument
+        instrument = self.mandate.instrument
         step = Decimal(str(instrument.size_increment))
         wanted = self.parameters.trade_size
         if wanted is not None:
@@ -117,14 +119,14 @@ class Positioned[P: StrategyParameters](Strategy):
                 )
             return wanted
         unit = abs(Decimal(str(bar.close))) * Decimal(str(instrument.multiplier))
-        size = (self.market.cash * INVESTED / unit / step).to_integral_value(ROUND_FLOOR) * step
+        size = (self.mandate.cash * INVESTED / unit / step).to_integral_value(ROUND_FLOOR) * step
         if not size and isinstance(instrument, FuturesContract):
             return step
         if not size:
             raise WrongInput(
                 f"the cash does not buy {step} of {instrument.id}",
                 f"one costs {unit:,} {instrument.quote_currency} at the first close, and there "
-                f"is {self.market.cash:,} for it",
+                f"is {self.mandate.cash:,} for it",
                 "start with more cash",
                 "or give trade_size",
             )

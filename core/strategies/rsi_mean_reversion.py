@@ -8,16 +8,16 @@ from nautilus_trader.indicators import RelativeStrengthIndex
 from nautilus_trader.model import Bar
 
 from core.strategies.configs import RsiMeanReversionParameters
-from core.strategies.positioning import Market, Positioned, Side
+from core.strategies.positioning import Mandate, Positioned, Side
 
 
 class RsiMeanReversion(Positioned[RsiMeanReversionParameters]):
     """Long/flat: buys when the RSI of closes falls below `oversold`, sells when it rises above
     `overbought`, holds in between."""
 
-    def __init__(self, parameters: RsiMeanReversionParameters, market: Market) -> None:
-        super().__init__(parameters, market)
-        self._rsi = self.follow(RelativeStrengthIndex(parameters.period))
+    def __init__(self, mandate: Mandate[RsiMeanReversionParameters]) -> None:
+        super().__init__(mandate)
+        self._rsi = self.follow(RelativeStrengthIndex(self.parameters.period))
 
     @override
     def target(self, bar: Bar) -> Side:

@@ -8,17 +8,17 @@ from nautilus_trader.indicators import SimpleMovingAverage
 from nautilus_trader.model import Bar
 
 from core.strategies.configs import SmaCrossoverParameters
-from core.strategies.positioning import Market, Positioned, Side
+from core.strategies.positioning import Mandate, Positioned, Side
 
 
 class SmaCrossover(Positioned[SmaCrossoverParameters]):
     """Long/short: long while the fast simple average of closes is above the slow one, short while
     it is below, unchanged while they are equal; flat until the slow one has all its bars."""
 
-    def __init__(self, parameters: SmaCrossoverParameters, market: Market) -> None:
-        super().__init__(parameters, market)
-        self._fast = self.follow(SimpleMovingAverage(parameters.fast_period))
-        self._slow = self.follow(SimpleMovingAverage(parameters.slow_period))
+    def __init__(self, mandate: Mandate[SmaCrossoverParameters]) -> None:
+        super().__init__(mandate)
+        self._fast = self.follow(SimpleMovingAverage(self.parameters.fast_period))
+        self._slow = self.follow(SimpleMovingAverage(self.parameters.slow_period))
 
     @override
     def target(self, bar: Bar) -> Side:

@@ -8,17 +8,17 @@ from nautilus_trader.indicators import RateOfChange, RateOfChangeMode, SimpleMov
 from nautilus_trader.model import Bar
 
 from core.strategies.configs import SmaMomentumParameters
-from core.strategies.positioning import Market, Positioned, Side
+from core.strategies.positioning import Mandate, Positioned, Side
 
 
 class SmaMomentum(Positioned[SmaMomentumParameters]):
     """Long/flat: long while the simple average of closes stands more than `threshold` above where
     it stood `lookback` bars ago, flat otherwise."""
 
-    def __init__(self, parameters: SmaMomentumParameters, market: Market) -> None:
-        super().__init__(parameters, market)
-        self._average = self.follow(SimpleMovingAverage(parameters.period))
-        self._rise = RateOfChange(parameters.lookback, mode=RateOfChangeMode.Fraction)
+    def __init__(self, mandate: Mandate[SmaMomentumParameters]) -> None:
+        super().__init__(mandate)
+        self._average = self.follow(SimpleMovingAverage(self.parameters.period))
+        self._rise = RateOfChange(self.parameters.lookback, mode=RateOfChangeMode.Fraction)
 
     @override
     def target(self, bar: Bar) -> Side:

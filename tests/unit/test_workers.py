@@ -40,7 +40,6 @@ async def test_a_worker_has_nautilus_ready_and_no_screen() -> None:
     assert await workers.run(jobs.whats_loaded) == {
         "textual": False,
         "typer": False,
-        "pandas": False,
         "nautilus_trader": True,
     }
 

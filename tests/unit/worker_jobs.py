@@ -16,7 +16,7 @@ def process_id() -> int:
 
 
 def whats_loaded() -> dict[str, bool]:
-    return {name: name in sys.modules for name in ("textual", "typer", "pandas", "nautilus_trader")}
+    return {name: name in sys.modules for name in ("textual", "typer", "nautilus_trader")}
 
 
 def session_and_stdin() -> tuple[bool, str]:

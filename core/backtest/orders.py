@@ -1,0 +1,65 @@
+"""Orders and fills of an engine as rows of ours. For worker processes only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nautilus_trader.common import Cache
+from nautilus_trader.model import OrderFilled
+
+from core.backtest.accounting import Fill
+from core.backtest.records import Order
+
+
+def orders_of(cache: Cache) -> list[Order]:
+    """Every order of the run in the order of submission."""
+    return [_order(order) for order in _in_order(cache)]
+
+
+def fills_of(cache: Cache) -> list[Fill]:
+    """Every fill of the run by time; fills of one moment in the order of their orders."""
+    fills = [
+        _fill(event)
+        for order in _in_order(cache)
+        for event in order.events()
+        if isinstance(event, OrderFilled)
+    ]
+    return sorted(fills, key=lambda fill: fill.ts)
+
+
+def _in_order(cache: Cache) -> list[Any]:
+    # The id ends in the strategy's count of its orders: ...-X-2 comes before ...-X-10.
+    return sorted(
+        cache.orders(),
+        key=lambda order: (order.ts_init, int(str(order.client_order_id).rpartition("-")[2])),
+    )
+
+
+def _fill(event: OrderFilled) -> Fill:
+    units = float(event.last_qty)
+    return Fill(
+        event.ts_event,
+        str(event.instrument_id),
+        str(event.client_order_id),
+        units if event.is_buy else -units,
+        float(event.last_px),
+        event.commission.as_double() if event.commission else 0.0,
+    )
+
+
+def _order(order: Any) -> Order:
+    record = order.to_dict()
+    reasons = [event.reason for event in order.events() if hasattr(event, "reason")]
+    average = record.get("avg_px")
+    return Order(
+        ts=order.ts_init,
+        instrument_id=record["instrument_id"],
+        order_id=record["client_order_id"],
+        side=record["side"],
+        type=record["type"],
+        units=float(record["quantity"]),
+        filled=float(record["filled_qty"]),
+        average_price=None if average is None else float(average),
+        status=record["status"],
+        reason=reasons[-1] if reasons else "",
+    )

@@ -1,0 +1,36 @@
+"""Orders as rows, and the files a run leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EQUITY = "equity.parquet"
+FILLS = "fills.parquet"
+TRADES = "trades.parquet"
+ORDERS = "orders.parquet"
+
+REFUSED = frozenset({"DENIED", "REJECTED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order: when it was made (ns), what was wanted and what became of it.
+
+    `status` is Nautilus' word; `reason` says why it was refused or cancelled.
+    """
+
+    ts: int
+    instrument_id: str
+    order_id: str
+    side: str
+    type: str
+    units: float
+    filled: float
+    average_price: float | None
+    status: str
+    reason: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether a risk check or the venue turned it away."""
+        return self.status in REFUSED

@@ -1,0 +1,166 @@
+"""Runs a backtest in a worker process: checked before, followed on its way, kept afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from catalog import workers
+from catalog.errors import QuarterdeckError, WrongInput
+from catalog.events import Event, Level, Report, as_record
+from core import strategies
+from core.backtest.checks import refuse_unsound, warnings_before
+from core.backtest.data import InstrumentData as InstrumentData
+from core.backtest.data import RunData as RunData
+from core.backtest.results import RunResult, RunStore, StoredRun
+from core.backtest.spec import RunSpec
+from core.backtest.task import Outcome, Progress, Task, perform
+from core.backtest.venues import VenueDetected, detect_venue
+from core.jobs import JobProgress
+
+WORKER_LOG = "worker.log"
+
+workers.preload("core.backtest.engine", *(each.module for each in strategies.STRATEGIES.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A run begins."""
+
+    source = "run"
+
+    run_id: str
+    strategy: str
+    instruments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.strategy} on {', '.join(self.instruments)} started as {self.run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress(JobProgress):
+    """How many bars of how many the engine has processed, and how fast."""
+
+    bars_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning(Event):
+    """What the reader of a result has to know."""
+
+    level = Level.WARNING
+    source = "run"
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """A run is done and stored."""
+
+    source = "run"
+
+    run_id: str
+    total_return: float
+    bars: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"done in {self.seconds:.2f} s, {self.bars:,} bars, return {self.total_return:+.2%}, "
+            f"stored as {self.run_id}"
+        )
+
+
+async def run_backtest(
+    spec: RunSpec, data: RunData, store: RunStore, *, report: Report
+) -> StoredRun:
+    """Run the spec on the data, whose files were checked, and store what comes out.
+
+    Raises `WrongInput` for a run that would not be sound, and stores nothing; what ends a run on
+    its way (`DataUnavailable` for a strategy that raises, `WorkerDied`) is stored as a failed run
+    and raised. Cancelling ends the worker and leaves nothing behind.
+    """
+    strategies.parameters_of(spec.strategy, spec.parameters)
+    refuse_unsound(spec, data)
+    log = _Log(report)
+    venues = [detect_venue(each.definition, each.series[0]) for each in data.instruments]
+    staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
+    try:
+        log.report(RunStarted(staging.name, spec.strategy, spec.instruments))
+        for venue in venues:
+            log.report(venue)
+        return await _run(Task(spec, data, staging), venues, store, log)
+    except (asyncio.CancelledError, WrongInput):
+        await asyncio.shield(asyncio.to_thread(store.discard, staging))
+        raise
+
+
+async def _run(
+    task: Task, venues: Sequence[VenueDetected], store: RunStore, log: _Log
+) -> StoredRun:
+    started = datetime.now(UTC)
+
+    async def keep(outcome: Outcome | QuarterdeckError) -> StoredRun:
+        result = _result(task.folder.name, started, venues, outcome)
+        return await asyncio.shield(
+            asyncio.to_thread(store.keep, task.folder, task.spec, result, log.lines)
+        )
+
+    try:
+        outcome = await workers.run(
+            perform, task, on_message=log.progress, log=task.folder / WORKER_LOG
+        )
+    except WrongInput:
+        raise
+    except QuarterdeckError as error:
+        await keep(error)
+        raise
+    warnings = (*warnings_before(task.spec, task.data), *outcome.warnings)
+    for text in warnings:
+        log.report(RunWarning(text))
+    metrics = outcome.metrics
+    done = RunFinished(task.folder.name, metrics.total_return, metrics.bars, metrics.seconds)
+    log.take(done)
+    stored = await keep(replace(outcome, warnings=warnings))
+    log.pass_on(done)
+    return stored
+
+
+def _result(
+    run_id: str,
+    started: datetime,
+    venues: Sequence[VenueDetected],
+    outcome: Outcome | QuarterdeckError,
+) -> RunResult:
+    times = started.isoformat(), datetime.now(UTC).isoformat()
+    if isinstance(outcome, QuarterdeckError):
+        return RunResult(run_id, "failed", *times, tuple(venues), error=outcome.as_record())
+    return RunResult(run_id, "done", *times, tuple(venues), outcome.warnings, outcome.metrics)
+
+
+class _Log:
+    """Passes events on and keeps them for the run's log."""
+
+    def __init__(self, pass_on: Report) -> None:
+        self.pass_on = pass_on
+        self.lines: list[dict[str, Any]] = []
+
+    def take(self, event: Event) -> None:
+        self.lines.append({"time": datetime.now(UTC).isoformat(), **as_record(event)})
+
+    def report(self, event: Event) -> None:
+        self.take(event)
+        self.pass_on(event)
+
+    def progress(self, so_far: Progress) -> None:
+        rate = so_far.done / so_far.seconds if so_far.seconds else 0.0
+        self.pass_on(
+            RunProgress(so_far.done, so_far.total, "bars", f"{rate:,.0f} bars/s", bars_per_s=rate)
+        )

@@ -1,0 +1,38 @@
+"""Columns, and rows of a dataclass, as Parquet files and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
+
+
+def write_columns(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write columns of equal length."""
+    pq.write_table(pa.table(dict(columns)), path, compression="zstd", use_dictionary=False)
+
+
+def write_rows[T](path: Path, kind: type[T], rows: Sequence[T]) -> None:
+    """Write rows of a dataclass whose fields are int, float or str, each perhaps `| None`."""
+    columns = {}
+    for field in _fields(kind):
+        arrow = _ARROW[str(field.type).removesuffix(" | None")]
+        columns[field.name] = pa.array([getattr(row, field.name) for row in rows], arrow)
+    write_columns(path, columns)
+
+
+def read_rows[T](path: Path, kind: type[T]) -> list[T]:
+    """Read what `write_rows` wrote. Raises `OSError` or `pyarrow.ArrowException` when damaged."""
+    with pq.ParquetFile(path) as file:
+        columns = file.read().to_pydict()
+    return [kind(*row) for row in zip(*(columns[each.name] for each in _fields(kind)), strict=True)]
+
+
+def _fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(kind)
