@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,7 +15,7 @@ from textual.screen import Screen
 
 from catalog.errors import CatalogUnusable, QuarterdeckError
 from tui.keys import telling
-from tui.logfile import log_to
+from tui.logfile import LogStream, log_to
 from tui.screens.base import BaseScreen
 from tui.theme import THEMES
 
@@ -99,6 +100,8 @@ class QuarterdeckApp(App[None]):
         self.theme = THEMES[0].name
 
     def on_mount(self) -> None:
+        # Textual puts back the real ones when the app has ended.
+        sys.stdout, sys.stderr = LogStream("stdout"), LogStream("stderr")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self.exit)

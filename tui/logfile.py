@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from logging.handlers import MemoryHandler, RotatingFileHandler
 from pathlib import Path
 
 _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _BUFFERED_LINES = 200
+
+
+class LogStream(io.TextIOBase):
+    """Stands in for stdout or stderr: what is printed becomes log records.
+
+    Unlike Textual's own stand-in it has no file number. That one's is -1, which multiprocessing
+    would try to hand to the processes it starts, and fail.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._logger.info("%s", text.rstrip())
+        return len(text)
 
 
 def log_to(folder: Path) -> Path:
