@@ -7,6 +7,8 @@ them, are imported when one is called.
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -22,13 +24,18 @@ def main() -> None:
     """Run the dashboard or a command, and end with its exit code."""
     output = Output(as_json="--json" in sys.argv)
     try:
-        sys.exit(_run(sys.argv[1:]))
+        code = _run(sys.argv[1:])
     except KeyboardInterrupt:
         output.line("cancelled")
-        sys.exit(CANCELLED)
+        code = CANCELLED
+    except BrokenPipeError:
+        # Whoever read our output has gone: Python must not try to flush it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except QuarterdeckError as error:
         output.error(error)
-        sys.exit(error.exit_code)
+        code = error.exit_code
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -36,13 +43,35 @@ def _run(arguments: list[str]) -> int:
     options = Options(
         known.profile, known.catalog, known.home, known.host, known.port, known.client_id
     )
-    if rest:
-        from tui.commands.app import run_command
+    try:
+        if rest:
+            from tui.commands.app import run_command
 
-        return run_command(rest, options, Output(as_json=known.json))
-    from tui.commands.dashboard import run_dashboard
+            return run_command(rest, options, Output(as_json=known.json))
+        from tui.commands.dashboard import run_dashboard
 
-    return run_dashboard(options)
+        return run_dashboard(options)
+    except (QuarterdeckError, BrokenPipeError):
+        raise
+    except Exception as error:
+        raise _unforeseen(error, options) from error
+
+
+def _unforeseen(error: Exception, options: Options) -> QuarterdeckError:
+    """What is told of a flaw of ours; its traceback goes to the log file."""
+    from core.settings import Home
+    from tui.logfile import log_to
+
+    home = Home.find(options.home)
+    home.create()
+    file = log_to(home.logs)
+    logging.getLogger(__name__).error("unforeseen", exc_info=error)
+    return QuarterdeckError(
+        "Something went wrong that should not have",
+        f"{type(error).__name__}: {error}",
+        f"read the details in {file}",
+        "report them, with the command you typed",
+    )
 
 
 class _Parser(argparse.ArgumentParser):

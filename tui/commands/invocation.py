@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from core.options import Options
+from tui.logfile import log_to
 from tui.output import Output
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def open_workspace(options: Options) -> AsyncIterator[Workspace]:
             await simulator.stop()
         return
     workspace = await Workspace.open(options)
+    log_to(workspace.home.logs)
     try:
         yield workspace
     finally:
