@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 
 from catalog.errors import WrongInput
 from tui.screens.base import BaseScreen
-from tui.widgets.fetch_jobs import FetchBoard
+from tui.widgets.fetch_jobs import COLUMNS, FetchBoard
 from tui.widgets.form import Choice, FormField, first_problem
 from tui.widgets.form_reading import (
     problem_in,
@@ -20,7 +20,7 @@ from tui.widgets.form_reading import (
     read_ids,
     read_optional_time,
 )
-from tui.widgets.result_table import Column, ResultTable, Row
+from tui.widgets.result_table import ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
@@ -30,12 +30,19 @@ if TYPE_CHECKING:
 
 _USUAL_HOURS = "usual"
 _HINT = "enter starts; ids like AAPL GDX.ARCA ESZ6.CME EUR/USD ^SPX.CBOE"
+_NOTHING = "nothing fetched yet: press n, name instruments and a range, then enter"
 _READERS = {
     "ids": read_ids,
     "bars": read_bars,
     "start": read_optional_time,
     "end": read_optional_time,
 }
+
+
+class JobTable(ResultTable):
+    """The fetches; enter shows the series of one, or hides them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "details")]
 
 
 class FetchScreen(BaseScreen):
@@ -68,22 +75,13 @@ class FetchScreen(BaseScreen):
                 yield FormField("ids", "ids", placeholder="AAPL.NASDAQ IBM.NYSE", classes="-wide")
                 yield FormField("bars", "bars", "1-MINUTE-LAST")
             with Horizontal():
-                yield FormField("start", "from", placeholder="2024-01-02")
+                yield FormField("start", "from", placeholder="a week or a year back")
                 yield FormField("end", "to", placeholder="now")
                 yield FormField(
                     "hours", "hours", _USUAL_HOURS, choices=(_USUAL_HOURS, "regular", "all")
                 )
             yield Static(_HINT, id="told", markup=False)
-        jobs = ResultTable(
-            Column("", flexible=True),
-            Column(""),
-            Column("", number=True),
-            Column("", number=True),
-            Column("", number=True),
-            empty="nothing fetched yet: press n, name instruments and a range, then enter",
-            id="jobs",
-            classes="panel",
-        )
+        jobs = JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel")
         jobs.border_title = "Jobs"
         yield jobs
 

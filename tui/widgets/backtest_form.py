@@ -14,6 +14,8 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from catalog.errors import WrongInput
+from core.backtest.fees import FEES
+from core.backtest.spec import Cash, RunSpec
 from core.strategies import StrategyInfo, describe, parameters_of, strategy_names
 from tui.widgets.backtest_spec import command_of
 from tui.widgets.form import Choice, FormField, first_problem
@@ -22,16 +24,9 @@ from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
-    from core.backtest.spec import RunSpec
 
-_FEES = ("ibkr_fixed", "zero")
+_FEES = tuple(FEES)
 _SOURCES = ("auto", "catalog")
-
-
-def _read_cash(text: str) -> object:
-    from core.backtest.spec import Cash
-
-    return Cash.parse(text)
 
 
 _READERS: dict[str, Callable[[str], object]] = {
@@ -39,8 +34,14 @@ _READERS: dict[str, Callable[[str], object]] = {
     "bars": read_bars,
     "start": read_time,
     "end": read_time,
-    "cash": _read_cash,
+    "cash": Cash.parse,
 }
+
+
+class Strategies(ResultTable):
+    """The list to choose from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "run")]
 
 
 class BacktestForm(Vertical):
@@ -63,10 +64,11 @@ class BacktestForm(Vertical):
         self._strategy = describe(strategy_names()[0])
         self._typed: dict[tuple[str, str], str] = {}
         self._submitted = False
+        self._command = ""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="choices"):
-            yield ResultTable(Column("strategy", flexible=True), id="strategies")
+            yield Strategies(Column("strategy", flexible=True), id="strategies")
             with VerticalScroll(id="parameters", can_focus=False):
                 yield from self._parameter_fields(self._strategy)
             with Vertical(id="what-and-when"):
@@ -153,7 +155,7 @@ class BacktestForm(Vertical):
 
     def action_copy_command(self) -> None:
         """Copy the command to the clipboard of the terminal."""
-        self.app.copy_to_clipboard(command_of(self._spec()))
+        self.app.copy_to_clipboard(self._command)
         self.notify("the command is in the clipboard", timeout=3)
 
     async def _choose(self, name: str) -> None:
@@ -174,7 +176,7 @@ class BacktestForm(Vertical):
                     (strategy.name, parameter.name),
                     "" if parameter.default is None else str(parameter.default),
                 ),
-                placeholder=parameter.type
+                placeholder=parameter.doc
                 if parameter.default is None
                 else f"{parameter.default} by default",
             )
@@ -200,8 +202,6 @@ class BacktestForm(Vertical):
         return {}
 
     def _spec(self) -> RunSpec:
-        from core.backtest.spec import RunSpec
-
         values = {field.key: field.value for field in self.query(FormField)}
         given = self._parameters()
         if not self._parameter_problems():
@@ -225,7 +225,8 @@ class BacktestForm(Vertical):
         line.set_class(wrong is not None, "-wrong")
         line.update(f"{wrong.label}: {wrong.problem}" if wrong else self._doc_in_focus())
         if not problem_in(read_bars, self._field("bars").value):
-            self.query_one("#command", Static).update(command_of(self._spec()))
+            self._command = command_of(self._spec())
+            self.query_one("#command", Static).update(self._command)
 
     def _doc_in_focus(self) -> str:
         docs = {parameter.name: parameter.doc for parameter in self._strategy.parameters}

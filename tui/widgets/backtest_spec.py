@@ -10,13 +10,9 @@ if TYPE_CHECKING:
 
 
 def settings_of(spec: RunSpec) -> str:
-    """The strategy with what was set: `sma_crossover fast_period=10 slow_period=20`."""
-    return " ".join(
-        [
-            spec.strategy,
-            *(f"{name}={value}" for name, value in spec.parameters.items() if value is not None),
-        ]
-    )
+    """The strategy with the values that were set, in their order: `sma_crossover 10/20`."""
+    values = [str(value) for value in spec.parameters.values() if value is not None]
+    return f"{spec.strategy} {'/'.join(values)}".rstrip()
 
 
 def title_of(spec: RunSpec) -> str:
@@ -27,13 +23,19 @@ def title_of(spec: RunSpec) -> str:
 
 
 def command_of(spec: RunSpec) -> str:
-    """The command line that does the same run."""
+    """The command line that does the same run; what is as usual is left out."""
+    usual = type(spec)(strategy=spec.strategy)
     words = ["quarterdeck", "backtest", "run", spec.strategy]
     for instrument in spec.instruments:
         words += ["--instrument", instrument]
-    words += ["--bars", str(spec.bars), "--start", spec.start, "--end", spec.end]
+    words += ["--bars", str(spec.bars)]
+    for option in ("start", "end"):
+        if typed := getattr(spec, option):
+            words += [f"--{option}", typed]
     for name, value in spec.parameters.items():
         if value is not None:
             words += ["--param", f"{name}={value}"]
-    words += ["--cash", spec.cash, "--fees", spec.fees, "--source", spec.source]
+    for option in ("cash", "fees", "source"):
+        if (chosen := getattr(spec, option)) != getattr(usual, option):
+            words += [f"--{option}", chosen]
     return shlex.join(words)

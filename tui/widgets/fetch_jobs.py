@@ -20,7 +20,7 @@ from core.fetch_events import (
 from core.jobs import Job, JobState
 from tui.widgets.header import EXCHANGE_ZONE
 from tui.widgets.result_progress import clock, progress_bar
-from tui.widgets.result_table import Cell, Row
+from tui.widgets.result_table import Cell, Column, Row
 
 _TONES = {
     JobState.DONE: "good",
@@ -49,17 +49,26 @@ class _SeriesLine:
         return self.answered / self.requests if self.requests else 0.0
 
     def row(self, job: Job[object]) -> Row:
-        asked_as = f", asked as {self.asked_as}" if self.asked_as else ""
-        text = f"  {self.name}{asked_as}" + (f": {self.outcome}" if self.failed else "")
-        state = "failed" if self.failed else self.outcome or f"{self.answered}/{self.requests}"
-        if not job.running and not self.outcome:
-            state = f"{state} {job.snapshot.state}"
-        tone = "bad" if self.failed else "good" if self.outcome else ""
-        bars = Cell(f"{self.bars:,} bars" if self.bars else "")
-        return Row(
-            f"{job.id} {self.name}",
-            (Cell(text, "bad" if self.failed else ""), Cell(state, tone), bars),
-        )
+        """The line of the series in the table of its job."""
+        key = f"{job.id} {self.name}"
+        if self.failed:
+            return Row(key, (Cell(f"  {self.name}  failed: {self.outcome}", "bad"),))
+        state = Cell(self.outcome, "good") if self.outcome else Cell(self._answers(job))
+        asked_as = f" for {self.asked_as}" if self.asked_as else ""
+        return Row(key, (Cell(f"  {self.name}{asked_as}"), state, Cell(f"{self.bars:,}")))
+
+    def _answers(self, job: Job[object]) -> str:
+        answers = f"{self.answered}/{self.requests} requests"
+        return answers if job.running else f"{answers}, {job.snapshot.state}"
+
+
+COLUMNS = (
+    Column("job", flexible=True),
+    Column("progress"),
+    Column("bars", number=True),
+    Column("bars/s", number=True),
+    Column("left", number=True),
+)
 
 
 class FetchBoard:
@@ -104,17 +113,17 @@ class FetchBoard:
                 f"{ended}, {failed} failed" if failed else ended,
                 "warning" if failed else _TONES[snapshot.state],
             )
-            rate, left = "", clock(snapshot.elapsed(now))
+            rate, left = "", ""
         else:
             fraction, elapsed = self._fraction, snapshot.elapsed(now)
             state = Cell(self._waiting or progress_bar(fraction))
-            rate = f"{bars / elapsed:,.0f} bars/s" if bars and elapsed else ""
+            rate = f"{bars / elapsed:,.0f}" if elapsed else ""
             left = clock(elapsed * (1 - fraction) / fraction) if fraction else ""
         reason = f": {snapshot.error.title}" if snapshot.error else ""
         cells = (
             Cell(job.title + reason, "bad" if reason else ""),
             state,
-            Cell(f"{bars:,} bars" if bars else ""),
+            Cell(f"{bars:,}"),
             Cell(rate),
             Cell(left),
         )

@@ -51,6 +51,12 @@ def price(value: float | None, precision: int) -> str:
     return "" if value is None else f"{value:,.{precision}f}"
 
 
+def zone_word(zone: str) -> str:
+    """A time zone for the title of a column: `ET`, `UTC`, `Tokyo`."""
+    words = {"America/New_York": "ET", "US/Eastern": "ET", "America/Chicago": "CT"}
+    return words.get(zone, zone.rpartition("/")[2].replace("_", " "))
+
+
 def figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ...]:
     """The figures of a result in reading order, each with its label; two stand in a line."""
     of = metrics

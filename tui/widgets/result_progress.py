@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_BAR_CELLS = 16
+_BAR_CELLS = 12
 
 
 def progress_bar(fraction: float, cells: int = _BAR_CELLS) -> str:

@@ -43,7 +43,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: what it stands for, and a cell for each column; missing ones are empty."""
+    """One line: what it stands for, and a cell for each column, the last ones may be missing.
+
+    A single cell takes the whole line.
+    """
 
     key: str
     cells: tuple[Cell, ...]
@@ -195,7 +198,7 @@ class ResultTable(ScrollView, can_focus=True):
     def _measure(self) -> None:
         widths = [len(column.title) for column in self._columns]
         for row in self._rows:
-            for at, cell in enumerate(row.cells):
+            for at, cell in enumerate(row.cells if len(row.cells) > 1 else ()):
                 widths[at] = max(widths[at], len(cell.text))
         for at, column in enumerate(self._columns):
             if column.flexible:
@@ -206,6 +209,8 @@ class ResultTable(ScrollView, can_focus=True):
 
     def _line(self, cells: Sequence[Cell], plain: Style) -> list[Segment]:
         segments = [Segment("  ", plain)]
+        if len(cells) == 1 < len(self._columns):
+            return [*segments, Segment(cells[0].text, self._toned(cells[0], plain))]
         for column, width, cell in zip_longest(self._columns, self._widths, cells):
             text = cut_in_the_middle(cell.text if cell else "", width)
             text = text.rjust(width) if column.number else text.ljust(width)

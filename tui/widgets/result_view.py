@@ -19,18 +19,18 @@ from catalog.errors import QuarterdeckError
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
 from tui.widgets.result_candles import Market, RunCandles
-from tui.widgets.result_figures import figures, money, price, units
+from tui.widgets.result_figures import figures, money, price, units, zone_word
 from tui.widgets.result_table import Cell, Column, ResultTable, Row, gain
 
 if TYPE_CHECKING:
     from core.backtest.accounting import Equity, Trade
     from core.backtest.records import Order
-    from core.backtest.results import StoredRun
+    from core.backtest.results import RunResult, StoredRun
     from core.backtest.spec import RunSpec
 
 TABS = ("Summary", "Chart", "Trades", "Orders", "Log")
 _STYLES = {"good": "$text-success", "bad": "$text-error", "warning": "$text-warning"}
-_FIGURE_WIDTHS = ((8, 10), (8, 11))
+_FIGURE_WIDTHS = ((8, 9), (7, 9))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +104,9 @@ class ResultView(Vertical):
         self._shown = shown
         run, metrics = shown.run, shown.run.metrics
         self.border_title = Content(title_of(run.spec))
+        origin = "simulated data, " if shown.simulated else ""
         self.border_subtitle = Content(
-            f"ran in {metrics.seconds:.2f} s, {metrics.bars_per_s:,.0f} bars/s"
+            f"{origin}ran in {metrics.seconds:.2f} s, {metrics.bars_per_s:,.0f} bars/s"
         )
         currency = run.spec.starting_cash().currency
         self.query_one("#figures", Static).update(_figure_lines(figures(metrics, currency)))
@@ -162,13 +163,20 @@ def _tab_line(current: str, shown: ShownRun) -> Content:
         parts.append(
             Content.styled(f"[{name}]", "bold $accent") if tab == current else Content(f" {name} ")
         )
-    venues = ", ".join(sorted({f"{each.venue} ({each.source})" for each in result.venues}))
-    parts.append(Content(f"  venue {venues}"))
+    parts.append(Content(f"  venue {_venues(result)}"))
     if shown.run.synthetic:
-        parts.append(Content.styled(" synthetic instrument", "$text-warning"))
-    if shown.simulated:
-        parts.append(Content.styled(" simulated data", "$text-warning"))
+        parts.append(Content.styled(" synthetic", "$text-warning"))
     return Content("").join(parts)
+
+
+def _venues(result: RunResult) -> str:
+    """The venues by what says so: `ARCA, NASDAQ (instrument)`."""
+    by_source: dict[str, set[str]] = {}
+    for each in result.venues:
+        by_source.setdefault(each.source, set()).add(each.venue)
+    return ", ".join(
+        f"{', '.join(sorted(venues))} ({source})" for source, venues in by_source.items()
+    )
 
 
 def _figure_lines(pairs: tuple[tuple[str, Cell], ...]) -> Content:
@@ -196,15 +204,15 @@ def _draw_equity(equity: Equity, cash: float, zone: str, width: int, height: int
 
 def _trade_columns(zone: str) -> tuple[Column, ...]:
     return (
-        Column(f"entry ({zone})"),
-        Column("instrument", flexible=True),
+        Column(f"entry ({zone_word(zone)})"),
+        Column("instrument"),
         Column("side"),
         Column("units", number=True),
+        Column("net", number=True),
         Column("at", number=True),
         Column("exit at", number=True),
-        Column("net", number=True),
-        Column("fees", number=True),
         Column("exit"),
+        Column("fees", number=True),
     )
 
 
@@ -217,19 +225,19 @@ def _trade_row(at: int, trade: Trade, shown: ShownRun) -> Row:
             Cell(trade.instrument_id),
             Cell(trade.side.lower()),
             Cell(units(trade.units)),
+            gain(trade.net, money(trade.net)),
             Cell(price(trade.entry_price, precision)),
             Cell(price(trade.exit_price, precision)),
-            gain(trade.net, money(trade.net)),
-            Cell(money(-trade.fees)),
             Cell("open" if trade.exit_ts is None else shown.time(trade.exit_ts)),
+            Cell(money(-trade.fees)),
         ),
     )
 
 
 def _order_columns(zone: str) -> tuple[Column, ...]:
     return (
-        Column(f"time ({zone})"),
-        Column("instrument", flexible=True),
+        Column(f"time ({zone_word(zone)})"),
+        Column("instrument"),
         Column("side"),
         Column("units", number=True),
         Column("filled", number=True),
