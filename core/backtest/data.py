@@ -11,6 +11,7 @@ from catalog.layout import folder_name
 from catalog.series import Series
 
 if TYPE_CHECKING:
+    from catalog.files import Origin
     from catalog.sessions import Sessions
 
 
@@ -45,7 +46,9 @@ class InstrumentData:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """Everything a run reads; `interval` is over bar opens, ns."""
+    """Everything a run reads; `interval` is over bar opens, ns. `origin` says whether the bars
+    are simulated or real, as far as that is known."""
 
     instruments: tuple[InstrumentData, ...]
     interval: Interval
+    origin: Origin | None = None

@@ -72,6 +72,7 @@ async def prepare(
     return RunData(
         tuple(each for each, _ in found),
         (min(start for start, _ in intervals), max(end for _, end in intervals)),
+        await asyncio.to_thread(lambda: catalog.origin),
     )
 
 

@@ -51,6 +51,8 @@ class RunResult:
     started: str
     finished: str
     venues: tuple[VenueDetected, ...] = ()
+    simulated: bool = False
+    """Whether the bars came from the simulator."""
     warnings: tuple[str, ...] = ()
     metrics: Metrics | None = None
     error: dict[str, Any] | None = None
@@ -84,6 +86,11 @@ class RunSummary:
     def run_id(self) -> str:
         """Its name: when it was started, and something to tell apart those of one second."""
         return self.result.run_id
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it ran on simulated bars."""
+        return self.result.simulated
 
     @property
     def synthetic(self) -> bool:

@@ -108,7 +108,7 @@ async def _run(
     started = datetime.now(UTC)
 
     async def keep(outcome: Outcome | QuarterdeckError) -> StoredRun:
-        result = _result(task.folder.name, started, venues, outcome)
+        result = _result(task, started, venues, outcome)
         return await asyncio.shield(
             asyncio.to_thread(store.keep, task.folder, task.spec, result, log.lines)
         )
@@ -134,15 +134,20 @@ async def _run(
 
 
 def _result(
-    run_id: str,
+    task: Task,
     started: datetime,
     venues: Sequence[VenueDetected],
     outcome: Outcome | QuarterdeckError,
 ) -> RunResult:
+    run_id, simulated = task.folder.name, task.data.origin == "simulated"
     times = started.isoformat(), datetime.now(UTC).isoformat()
     if isinstance(outcome, QuarterdeckError):
-        return RunResult(run_id, "failed", *times, tuple(venues), error=outcome.as_record())
-    return RunResult(run_id, "done", *times, tuple(venues), outcome.warnings, outcome.metrics)
+        return RunResult(
+            run_id, "failed", *times, tuple(venues), simulated, error=outcome.as_record()
+        )
+    return RunResult(
+        run_id, "done", *times, tuple(venues), simulated, outcome.warnings, outcome.metrics
+    )
 
 
 class _Log:
