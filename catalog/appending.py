@@ -93,7 +93,7 @@ class Append:
             [part, *(one.interval for one in absorbed)]
             + [interval for file in held for interval in file.covered]
         )
-        merged = merge([*(read(file) for file in held), bars])
+        merged = merge([*(read(file.path) for file in held), bars])
         added = len(merged) - sum(file.rows for file in held)
         if len(held) == 1 and not added and tuple(answered) == held[0].covered:
             return

@@ -99,6 +99,14 @@ def writing(root: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[Staging
         raise not_writable(root, error) from error
 
 
+def finish_left_over(root: Path) -> None:
+    """Finish what a dead writer left, if there is any; whoever is writing now is not waited for."""
+    with suppress(FileNotFoundError, CatalogUnusable):
+        if any((root / PRIVATE / "staging").iterdir()):
+            with writing(root, patience=0):
+                pass
+
+
 def not_writable(root: Path, reason: object) -> WrongInput:
     """The error for a catalog that may only be read."""
     return WrongInput(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -39,6 +41,12 @@ class Asked:
     origin: Origin
     fetched_at: str
     sha256: str = ""
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[bytes, bytes]) -> Self | None:
+        """What a file's metadata says was asked, if it says it; raises like `from_json`."""
+        note = metadata.get(FOOTER_KEY.encode())
+        return cls.from_json(note.decode()) if note else None
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -93,14 +101,14 @@ def inspect(path: Path) -> BarFile | None:
     Raises `DamagedFile`, and `FileNotFoundError` when it is gone.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            status = path.stat()
+        # Of one open file, since a writer may replace what stands under the name meanwhile.
+        with path.open("rb") as handle, pq.ParquetFile(handle) as file:
+            status = os.fstat(handle.fileno())
             metadata = file.schema_arrow.metadata or {}
             if file.metadata.num_rows == 0:
                 return None
             series = Series.from_bar_type(metadata[b"bar_type"].decode())
-            note = metadata.get(FOOTER_KEY.encode())
-            asked = Asked.from_json(note.decode()) if note else None
+            asked = Asked.from_metadata(metadata)
             first, last = _stamp_range(file)
             return BarFile(
                 path=path,
@@ -121,22 +129,24 @@ def inspect(path: Path) -> BarFile | None:
         raise damaged(path, error) from error
 
 
-def read(file: BarFile) -> BarColumns:
-    """All bars of the file, every page decoded and its checksum verified.
+def read(path: Path) -> BarColumns:
+    """All bars of a file, every page decoded and its checksum verified.
 
     Raises `DamagedFile`, also when a value is not the one that was written, and
     `FileNotFoundError` when the file is gone.
     """
     try:
-        bars = from_arrow(read_table(file.path))
+        table = read_table(path)
+        bars = from_arrow(table)
+        asked = Asked.from_metadata(table.schema.metadata)
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise damaged(file.path, error) from error
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise damaged(path, error) from error
     if np.any(np.diff(bars.ts) <= 0):
-        raise damaged(file.path, "its bars are not in time order, each stamp once")
-    if file.asked and content_hash(bars) != file.asked.sha256:
-        raise damaged(file.path, "its bars are not those that were written")
+        raise damaged(path, "its bars are not in time order, each stamp once")
+    if asked and content_hash(bars) != asked.sha256:
+        raise damaged(path, "its bars are not those that were written")
     return bars
 
 
@@ -148,7 +158,7 @@ def write(path: Path, series: Series, bars: BarColumns, asked: Asked) -> BarFile
     asked = replace(asked, sha256=content_hash(bars))
     write_table(to_arrow(series, bars, **{FOOTER_KEY: asked.to_json()}), path)
     file = inspect(path)
-    if file is None or file.asked != asked or file.series != series or read(file) != bars:
+    if file is None or file.asked != asked or file.series != series or read(path) != bars:
         raise damaged(path, "what was written does not read back")
     return file
 

@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.errors import CatalogUnusable
 from catalog.files import BarFile, DamagedFile, inspect, read
 from catalog.instruments import CLASS_FOLDERS, Definition, read_definition
 from catalog.layout import folder_name, series_folder
 from catalog.ledger import Ledger
 from catalog.series import Series
 
-_RETRIES = 20
+_RETRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,12 @@ class Inventory:
 
     def folder(self, folder: Path) -> FolderContent:
         """What stands in a folder of bars, given relative to the root."""
+        for _ in range(_RETRIES):
+            with suppress(FileNotFoundError):  # a writer renamed a file since it was listed
+                return self._look(folder)
+        raise CatalogUnusable(f"{folder} keeps changing", "its files vanish while they are read")
+
+    def _look(self, folder: Path) -> FolderContent:
         known = self._ledger.bar_files(self._root, folder)
         files: list[BarFile] = []
         fresh: list[BarFile] = []
@@ -53,9 +60,8 @@ class Inventory:
                 files.append(remembered[0])
                 continue
             try:
-                with suppress(FileNotFoundError):  # renamed since it was listed
-                    if file := inspect(path):
-                        fresh.append(file)
+                if file := inspect(path):
+                    fresh.append(file)
             except DamagedFile as error:
                 broken.append(error)
         names = {path.name for path, _, _ in present}
@@ -72,7 +78,7 @@ class Inventory:
         """
         remembered = self._ledger.bar_files(self._root, file.path.parent.relative_to(self._root))
         if remembered.get(file.path.name) != (file, True):
-            read(file)
+            read(file.path)
             self._ledger.remember_bar_files(self._root, [file], checked=True)
 
     def definitions(self, instrument_id: str) -> list[Definition]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Self, cast
 
@@ -21,7 +22,7 @@ import numpy as np
 from catalog import coverage, workers
 from catalog.appending import Append, BarsPersisted, merge
 from catalog.columns import BarColumns
-from catalog.commit import PRIVATE, not_writable, writing
+from catalog.commit import PRIVATE, finish_left_over, not_writable, writing
 from catalog.coverage import Interval
 from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
 from catalog.events import Event, Report, ignore
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 _NEVER_READ = frozenset("#?%")
-_ATTEMPTS = 5
+_ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,10 @@ class InstrumentUnchanged(Event):
 class Catalog:
     """One catalog on disk. Make it with `Catalog.open`."""
 
-    def __init__(self, root: Path, ledger: Ledger) -> None:
+    def __init__(self, root: Path, ledger: Ledger, *, writable: bool) -> None:
         self.root = root
         self._ledger = ledger
+        self._writable = writable
         self._inventory = Inventory(root, ledger)
 
     @classmethod
@@ -111,11 +113,19 @@ class Catalog:
                 (root / PRIVATE).mkdir(exist_ok=True)
         except OSError as error:
             raise not_writable(root, error) from error
-        return cls(root, Ledger(root / PRIVATE / "ledger.sqlite" if writable else None))
+        if writable:
+            finish_left_over(root)
+        ledger = Ledger(root / PRIVATE / "ledger.sqlite" if writable else None)
+        return cls(root, ledger, writable=writable)
 
     def close(self) -> None:
         """Release the ledger."""
         self._ledger.close()
+
+    def require_writable(self) -> None:
+        """Raise `WrongInput` when the catalog may only be read."""
+        if not self._writable:
+            raise not_writable(self.root, "the folder is read-only for this user")
 
     # Origin and identity
 
@@ -182,6 +192,7 @@ class Catalog:
         for another origin, another contract of the same id, or what Nautilus refuses.
         """
         instrument_id = str(definition["id"])
+        self.require_writable()
         self.require_origin(origin)
         definition_path(definition)  # refuses what Nautilus does not know, before anything starts
         stored = self.instrument(instrument_id)
@@ -241,6 +252,7 @@ class Catalog:
         """
         if np.any(np.diff(bars.ts) <= 0):
             raise ValueError(f"bars of {series} are out of order")
+        self.require_writable()
         bars = bars.between(*asked)
         answer = Asked((asked,), hours, con_id, origin, datetime.now(UTC).isoformat())
         with writing(self.root) as staging:
@@ -273,7 +285,7 @@ class Catalog:
             if not files:
                 raise _unknown(series)
             nothing = BarColumns.empty(files[0].price_precision, files[0].size_precision)
-            return merge([nothing, *(read(file) for file in _touching(files, start, end))])
+            return merge([nothing, *(read(file.path) for file in _touching(files, start, end))])
 
         bars = _steady(attempt)
         return bars.between(
@@ -291,8 +303,8 @@ class Catalog:
     ) -> list[Path]:
         """The same files, each one known to be readable and to hold what was written.
 
-        Raises `DamagedFile` naming the first that is not, `DataUnavailable` when nothing of the
-        series is stored.
+        Raises `DamagedFile` naming the first that is not, `DataUnavailable` when files overlap
+        (an engine would see bars twice) and when nothing of the series is stored.
         """
 
         def attempt() -> list[Path]:
@@ -300,6 +312,9 @@ class Catalog:
             if not files:
                 raise _unknown(series)
             wanted = _touching(files, start, end)
+            for file, following in pairwise(wanted):
+                if following.first <= file.last:
+                    raise _overlapping(file.path, following.path)
             for file in wanted:
                 self._inventory.check(file)
             return [file.path for file in wanted]
@@ -422,6 +437,15 @@ def _unknown(series: Series) -> DataUnavailable:
         f"no bars of {series} are stored",
         "the catalog holds nothing of this series",
         f"quarterdeck fetch {series.instrument_id} --bars {series.spec} --start T --end T",
+    )
+
+
+def _overlapping(one: Path, other: Path) -> DataUnavailable:
+    return DataUnavailable(
+        f"{one.name} and {other.name} overlap",
+        f"two files in {one.parent} hold bars of the same time",
+        "start Quarterdeck again: what an interrupted write left is then finished",
+        "or move away the file that another program wrote",
     )
 
 
