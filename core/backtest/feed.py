@@ -5,7 +5,7 @@ Imports Nautilus: for worker processes only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,32 +66,40 @@ def load(data: InstrumentData, interval: Interval) -> InstrumentFeed:
             "the market was closed, or nothing was fetched",
             "choose another range, or fetch it",
         )
-    notes = []
-    if not bars.volume.any():
-        bars = _with_plenty(bars)
-        notes.append(f"{main} has no volume: orders of any size fill at the close")
-    seen = Stream(main, bars)
     if main.spec.side == "LAST":
-        return InstrumentFeed(seen, (seen,), tuple(notes))
-    quotes = [
-        Stream(other, _with_plenty(_read(other, data.files_of(other), interval)))
-        for other in others
-    ]
-    sides = {quote.series.spec.side: quote for quote in [*quotes, seen]}
-    if not {"BID", "ASK"} <= sides.keys() or not all(
-        np.isin(bars.ts, sides[side].bars.ts).all() for side in _QUOTES
-    ):
-        notes.append(f"spread 0: {main.instrument_id} is bought and sold at {main.spec.side}")
-        sides = {
-            side: Stream(Series(main.instrument_id, main.spec.with_side(side)), bars)
-            for side in _QUOTES
-        }
-    market = tuple(sides[side] for side in _QUOTES)
-    streams = market if main.spec.side in _QUOTES else (*market, seen)
-    return InstrumentFeed(seen, streams, tuple(notes))
+        notes: tuple[str, ...] = ()
+        if not bars.volume.any():
+            bars = _with_volume(bars, PLENTY)
+            notes = (f"{main} has no volume: orders of any size fill at the close",)
+        seen = Stream(main, bars)
+        return InstrumentFeed(seen, (seen,), notes)
+    stored: dict[PriceSide, BarColumns] = {main.spec.side: _with_volume(bars, PLENTY)}
+    for other in others:
+        found = _read(other, data.files_of(other), interval)
+        stored[other.spec.side] = _with_volume(found, PLENTY)
+    return _quoted(main, bars, stored)
 
 
 _QUOTES: tuple[PriceSide, PriceSide] = ("BID", "ASK")
+
+
+def _quoted(
+    main: Series, bars: BarColumns, stored: Mapping[PriceSide, BarColumns]
+) -> InstrumentFeed:
+    """The feed of a strategy that sees MID, BID or ASK."""
+    notes: tuple[str, ...] = ()
+    if not all(side in stored and np.isin(bars.ts, stored[side].ts).all() for side in _QUOTES):
+        notes = (f"spread 0: {main.instrument_id} is bought and sold at {main.spec.side}",)
+        stored = dict.fromkeys(_QUOTES, stored[main.spec.side])
+    market = tuple(
+        Stream(Series(main.instrument_id, main.spec.with_side(side)), stored[side])
+        for side in _QUOTES
+    )
+    if main.spec.side in _QUOTES:
+        return InstrumentFeed(market[_QUOTES.index(main.spec.side)], market, notes)
+    # Nautilus would take MID with a volume for trades, and move the market to it.
+    seen = Stream(main, _with_volume(bars, 0))
+    return InstrumentFeed(seen, (*market, seen), notes)
 
 
 def windows(streams: Sequence[Stream], size: int = WINDOW) -> Iterator[list[list[Bar]]]:
@@ -142,8 +150,8 @@ def _read(series: Series, files: Sequence[Path], interval: Interval) -> BarColum
     return bars
 
 
-def _with_plenty(bars: BarColumns) -> BarColumns:
-    return replace(bars, volume=np.full(len(bars), PLENTY * 10**bars.size_precision))
+def _with_volume(bars: BarColumns, units: int) -> BarColumns:
+    return replace(bars, volume=np.full(len(bars), units * 10**bars.size_precision))
 
 
 def _wrangler(stream: Stream) -> BarDataWrangler:
