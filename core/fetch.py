@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -20,6 +19,7 @@ from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.events import Report, ignore
 from catalog.series import Series
 from catalog.store import Catalog
+from core.asking import PatientBroker, Pause
 from core.fetch_events import (
     BarsRejected,
     BarsRounded,
@@ -28,7 +28,6 @@ from core.fetch_events import (
     ChunkRequested,
     FetchPlanned,
     NothingToDo,
-    PacingWait,
     SeriesDone,
     SeriesFailed,
 )
@@ -36,7 +35,7 @@ from core.fetch_plan import FetchRequest, SeriesPlan, plan_series, what_to_show
 from core.ibkr.bars import BarsRead, Reject, first_open, read_bars, scale_of
 from core.ibkr.chunks import Chunk, bar_size, before, reached
 from core.ibkr.connection import BrokerSession
-from core.ibkr.requests import Bars, Empty, Failure, Pacing, as_error, historical_bars
+from core.ibkr.requests import Bars, Empty, Failure, as_error, historical_bars
 from core.identity import Clock, InstrumentLookup, backfill_instrument
 from core.jobs import JobProgress
 from core.writing import write
@@ -44,11 +43,8 @@ from core.writing import write
 __all__ = ["FetchRequest", "SeriesFetched", "backfill_instrument", "fetch_series"]
 
 type Outcome = Literal["stored", "nothing to do", "no data", "failed"]
-type Pause = Callable[[float], Awaitable[None]]
 
 REQUESTS_IN_FLIGHT = 4
-PACING_WAITS = (15.0, 60.0, 180.0, 360.0)
-"""Seconds before each further attempt: the longest pacing rule spans ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +80,18 @@ async def fetch_series(
 
     What goes wrong is told in the result. Cancelling lets a chunk that is being stored finish.
     """
-    lookup: InstrumentLookup | None = None
+    broker = PatientBroker(session, report, pause)
     try:
         lookup = InstrumentLookup(
-            typed_id, catalog=catalog, session=session, clock=clock, report=report
+            typed_id, catalog=catalog, broker=broker, clock=clock, report=report
         )
         plan = await plan_series(
-            lookup, request, catalog=catalog, session=session, clock=clock, report=report
+            lookup, request, catalog=catalog, broker=broker, clock=clock, report=report
         )
     except QuarterdeckError as error:
         report(SeriesFailed(typed_id, error.title, error.reason))
-        requests = lookup.requests if lookup else 0
-        return SeriesFetched(None, typed_id, requests, 0, 0, "failed", error)
-    fetch = _Fetch(plan, lookup, catalog, session, report, pause)
+        return SeriesFetched(None, typed_id, broker.requests, 0, 0, "failed", error)
+    fetch = _Fetch(plan, lookup, catalog, broker, report)
     await fetch.run()
     held = await asyncio.to_thread(_count_held, catalog, plan)
     if fetch.error is not None:
@@ -105,11 +100,11 @@ async def fetch_series(
         reason = "the market was closed" if plan.wanted is None else f"{held:,} bars are held"
         report(NothingToDo(plan.series, reason))
     else:
-        report(SeriesDone(plan.series, fetch.stored, held, lookup.requests))
+        report(SeriesDone(plan.series, fetch.stored, held, broker.requests))
     return SeriesFetched(
         plan.series,
         typed_id,
-        lookup.requests,
+        broker.requests,
         fetch.stored,
         held,
         fetch.outcome,
@@ -128,9 +123,8 @@ class _Fetch:
     plan: SeriesPlan
     lookup: InstrumentLookup
     catalog: Catalog
-    session: BrokerSession
+    broker: PatientBroker
     report: Report
-    pause: Pause
     stored: int = 0
     received: int = 0
     error: QuarterdeckError | None = None
@@ -202,24 +196,18 @@ class _Fetch:
         return before(chunk, start, series.spec, self.plan.sessions)
 
     async def _request(self, chunk: Chunk) -> Bars | Failure:
-        resolved = await self.lookup.ask()
-        waits = iter(PACING_WAITS)
-        while True:
-            self.lookup.requests += 1
-            answer = await historical_bars(
-                self.session,
+        plan, resolved = self.plan, await self.lookup.ask()
+        return await self.broker.ask(
+            lambda session: historical_bars(
+                session,
                 resolved.contract,
                 end=chunk.until_time,
                 duration=chunk.duration,
-                bar_size=bar_size(self.plan.series.spec),
-                what=what_to_show(self.plan.series.spec),
-                regular_hours=self.plan.hours == "regular",
+                bar_size=bar_size(plan.series.spec),
+                what=what_to_show(plan.series.spec),
+                regular_hours=plan.hours == "regular",
             )
-            seconds = next(waits, None) if isinstance(answer, Pacing) else None
-            if seconds is None or not isinstance(answer, Pacing):
-                return answer
-            self.report(PacingWait(seconds, answer.text))
-            await self.pause(seconds)
+        )
 
     async def _store(self, bars: BarColumns, asked: Interval) -> None:
         store = partial(
@@ -231,7 +219,8 @@ class _Fetch:
             con_id=int(self.lookup.info["con_id"]),
             origin=self.lookup.origin,
         )
-        self.stored += await write(lambda tell: store(report=tell), self.report)
+        new = await write(lambda tell: store(report=tell), self.report)
+        self.stored += new  # not before the await: other chunks count meanwhile
 
     def _no_bars(self) -> BarColumns:
         scale = scale_of(self.lookup.definition)

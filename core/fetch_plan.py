@@ -12,9 +12,9 @@ from catalog.events import Report
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, Sessions
 from catalog.store import Catalog
+from core.asking import PatientBroker
 from core.fetch_events import DataBegin
 from core.ibkr.chunks import Chunk, bar_size, plan
-from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
 from core.identity import Clock, InstrumentLookup
@@ -68,7 +68,7 @@ async def plan_series(
     request: FetchRequest,
     *,
     catalog: Catalog,
-    session: BrokerSession,
+    broker: PatientBroker,
     clock: Clock,
     report: Report,
 ) -> SeriesPlan:
@@ -86,7 +86,7 @@ async def plan_series(
     series = Series(lookup.id, spec)
     around_the_clock = lookup.info["sec_type"] in _AROUND_THE_CLOCK
     hours = request.hours or ("all" if around_the_clock else "regular")
-    sessions = await _sessions(lookup, hours, typed, catalog, session)
+    sessions = await _sessions(lookup, hours, typed, catalog, broker)
     wanted = resolve_range(typed, spec, sessions, clock())
     if wanted is None:
         return SeriesPlan(series, hours, sessions, None)
@@ -94,7 +94,7 @@ async def plan_series(
     chunks = plan(missing, spec, sessions)
     if len(chunks) < _WORTH_A_HEAD_TIMESTAMP:
         return SeriesPlan(series, hours, sessions, wanted, tuple(chunks))
-    begin = await _data_begin(lookup, spec, hours, session)
+    begin = await _data_begin(lookup, spec, hours, broker)
     if begin is None:
         return SeriesPlan(series, hours, sessions, wanted, tuple(chunks))
     before = [(wanted[0], min(max(begin, wanted[0]), wanted[1]))]
@@ -120,15 +120,16 @@ async def _sessions(
     hours: Hours,
     typed: TypedRange,
     catalog: Catalog,
-    session: BrokerSession,
+    broker: PatientBroker,
 ) -> Sessions:
     span = typed.span(lookup.info["time_zone"])
     known = await asyncio.to_thread(catalog.sessions, lookup.id, hours, span)
     if known is not None:
         return known
     resolved = await lookup.ask()
-    lookup.requests += 1
-    answer = await broker_sessions(session, resolved.contract, span, hours)
+    answer = await broker.ask(
+        lambda session: broker_sessions(session, resolved.contract, span, hours)
+    )
     if not isinstance(answer, Sessions):
         raise as_error(answer, f"learn when {lookup.id} was traded")
     await asyncio.to_thread(catalog.store_sessions, lookup.id, hours, span, answer)
@@ -136,16 +137,17 @@ async def _sessions(
 
 
 async def _data_begin(
-    lookup: InstrumentLookup, spec: BarSpec, hours: Hours, session: BrokerSession
+    lookup: InstrumentLookup, spec: BarSpec, hours: Hours, broker: PatientBroker
 ) -> int | None:
     """The first open of the broker's data in the coordinate of the series; None if not told."""
     resolved = await lookup.ask()
-    lookup.requests += 1
-    head = await head_timestamp(
-        session,
-        resolved.contract,
-        what=what_to_show(spec),
-        regular_hours=hours == "regular",
+    head = await broker.ask(
+        lambda session: head_timestamp(
+            session,
+            resolved.contract,
+            what=what_to_show(spec),
+            regular_hours=hours == "regular",
+        )
     )
     if not isinstance(head, datetime):
         return None

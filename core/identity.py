@@ -11,6 +11,7 @@ from catalog.events import Report, ignore
 from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND
 from catalog.store import Catalog, Origin
+from core.asking import PatientBroker
 from core.fetch_events import IdCorrected
 from core.ibkr.connection import BrokerSession
 from core.ibkr.contracts import ContractQuery, Resolved, parse_id, resolve
@@ -21,26 +22,22 @@ type Clock = Callable[[], datetime]
 
 
 class InstrumentLookup:
-    """Finds out what a typed id means, at most once for each source.
-
-    `definition` is there after `find`; `requests` counts what the broker was asked.
-    """
+    """Finds out what a typed id means. `definition` is there after `find` or `ask`."""
 
     def __init__(
         self,
         typed_id: str,
         *,
         catalog: Catalog,
-        session: BrokerSession,
+        broker: PatientBroker,
         clock: Clock,
         report: Report = ignore,
     ) -> None:
         """Raises `WrongInput` when the id is malformed."""
         self.query = parse_id(typed_id)
         self.definition: Definition = {}
-        self.requests = 0
         self._catalog = catalog
-        self._session = session
+        self._broker = broker
         self._clock = clock
         self._report = report
         self._resolved: Resolved | None = None
@@ -59,7 +56,7 @@ class InstrumentLookup:
     @property
     def origin(self) -> Origin:
         """Whether the connected broker is the simulator."""
-        return "simulated" if self._session.state.simulated else "real"
+        return "simulated" if self._broker.session.state.simulated else "real"
 
     async def find(self) -> None:
         """Know the definition. The broker is asked when the catalog has none of ours.
@@ -79,11 +76,11 @@ class InstrumentLookup:
         contract that must not mix with what the catalog holds; `BrokerUnavailable`.
         """
         if self._resolved is None:
-            await self._session.connect(self._report)
+            await self._broker.connect()
             origin = self.origin
             await asyncio.to_thread(self._catalog.require_origin, origin)
-            self.requests += 1
-            resolved = await resolve(self._session, self._current_query())
+            query = self._current_query()
+            resolved = await self._broker.ask(lambda session: resolve(session, query))
             fresh = definition(
                 resolved.details,
                 now_ns=int(self._clock().timestamp()) * NANOS_PER_SECOND,
@@ -138,9 +135,8 @@ async def backfill_instrument(
 
     Raises `WrongInput` for a malformed, unknown or ambiguous id; `BrokerUnavailable`.
     """
-    lookup = InstrumentLookup(
-        typed_id, catalog=catalog, session=session, clock=clock, report=report
-    )
+    broker = PatientBroker(session, report)
+    lookup = InstrumentLookup(typed_id, catalog=catalog, broker=broker, clock=clock, report=report)
     await lookup.ask()
     return lookup.id
 

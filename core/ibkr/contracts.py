@@ -147,7 +147,7 @@ async def resolve(session: BrokerSession, query: ContractQuery) -> Resolved:
             f"unknown symbol '{query.text}'",
             "the broker knows no such contract",
             f"quarterdeck search {query.symbol or query.text} lists what there is",
-            "name the venue too, as in VOD.LSE",
+            "name the venue of what is no US stock, as in VOD.LSE, ESH6.CME or ^SPX.CBOE",
         )
     if not isinstance(answer, list):
         raise as_error(answer, f"look up '{query.text}'")

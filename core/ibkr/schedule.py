@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ib_async import Contract, HistoricalSchedule
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_TIME = "%Y%m%d-%H:%M:%S"
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 _LONGEST_IN_DAYS = 365
 
@@ -43,7 +43,7 @@ async def broker_sessions(
     )
     if not isinstance(answer, HistoricalSchedule):
         return answer
-    return _touching(read_schedule(answer), span)
+    return _touching(await asyncio.to_thread(read_schedule, answer), span)
 
 
 def read_schedule(schedule: HistoricalSchedule) -> Sessions:
@@ -54,7 +54,7 @@ def read_schedule(schedule: HistoricalSchedule) -> Sessions:
         (
             _nanos(row.startDateTime, local),
             _nanos(row.endDateTime, local),
-            datetime.strptime(row.refDate, "%Y%m%d").toordinal() - _EPOCH,  # noqa: DTZ007
+            date.fromisoformat(row.refDate).toordinal() - _EPOCH,
         )
         for row in schedule.sessions
     )
@@ -75,5 +75,6 @@ def _touching(sessions: Sessions, span: Interval) -> Sessions:
 
 
 def _nanos(text: str, zone: ZoneInfo) -> int:
-    moment = datetime.strptime(text, _TIME).replace(tzinfo=zone)
+    day, _, time = text.partition("-")  # 20260102-09:30:00; strptime is ten times slower
+    moment = datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=zone)
     return int(moment.timestamp()) * NANOS_PER_SECOND
