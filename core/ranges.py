@@ -73,12 +73,6 @@ def read_range(start: str | None, end: str | None, spec: BarSpec, now: datetime)
     """
     last = parse_time(end) if end else now
     first = parse_time(start) if start else _day(last) - _BACK[spec.intraday]
-    if _before(last, first):
-        raise WrongInput(
-            "the end lies before the start",
-            f"from {first} to {last} there is no time",
-            "exchange start and end, or leave the end out for now",
-        )
     # At 14 hours east of UTC the date is furthest ahead.
     latest = now if isinstance(first, datetime) else _day(now + timedelta(hours=14))
     if first > latest:
@@ -86,6 +80,12 @@ def read_range(start: str | None, end: str | None, spec: BarSpec, now: datetime)
             "the range lies in the future",
             f"it starts at {first}, and now it is {now:%Y-%m-%d %H:%M} UTC",
             "choose a start in the past",
+        )
+    if _before(last, first):
+        raise WrongInput(
+            "the end lies before the start",
+            f"from {first} to {last} there is no time",
+            "exchange start and end, or leave the end out for now",
         )
     return TypedRange(first, _not_after(last, now))
 

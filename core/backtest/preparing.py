@@ -15,6 +15,7 @@ from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND, BarSpec, PriceSide, Series
 from catalog.sessions import Sessions, calendar_sessions
 from catalog.store import Catalog
+from core import strategies
 from core.backtest.data import InstrumentData, RunData
 from core.backtest.spec import RunSpec
 from core.fetch import FetchRequest, fetch_series
@@ -62,9 +63,11 @@ async def prepare(
     With source `auto` what is missing is fetched first; the broker is not connected to when
     nothing is. Raises `DataUnavailable` where the catalog lacks bars that were not to be fetched
     or that the broker does not have, `BrokerUnavailable` where they could not be asked for (both
-    list what is missing), `WrongInput` for an id or a range that cannot be used.
+    list what is missing), `WrongInput` for an id, a range, a strategy or a parameter that cannot be
+    used, before anything is fetched.
     """
     spec.check()
+    strategies.parameters_of(spec.strategy, spec.parameters)
     typed = read_range(spec.start, spec.end, spec.bars, clock())
     gathering = _Gathering(spec, typed, catalog, session, clock, report)
     found = [await gathering.instrument(typed_id) for typed_id in spec.instruments]
