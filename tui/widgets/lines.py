@@ -83,8 +83,8 @@ class LinePanel(ScrollView):
 
     def _show(self, *, to_the_end: bool) -> None:
         self.virtual_size = Size(self.size.width, len(self._strips))
-        if to_the_end:
-            self.scroll_end(animate=False, immediate=True)
+        if to_the_end:  # forced: the first overflow comes before the scrollbar is there
+            self.scroll_end(animate=False, immediate=True, force=True)
         self.refresh()
 
     def _drawn(self, line: Line) -> list[Strip]:
