@@ -52,9 +52,8 @@ class Traded:
 
     def holding(self) -> Holding:
         """What its positions are valued by."""
-        bars = self.feed.seen.bars
-        multiplier = float(self.instrument.multiplier)
-        marks = Marks(self.data.instrument_id, bars.ts, bars.price(bars.close), multiplier)
+        seen, multiplier = self.feed.seen, float(self.instrument.multiplier)
+        marks = Marks(self.data.instrument_id, seen.ts, seen.close, multiplier)
         return Holding(self.data, marks, self.feed.notes)
 
 
@@ -97,7 +96,7 @@ def _traded(data: InstrumentData, task: Task) -> Traded:
         else getattr(model, str(data.definition["type"])).from_dict(data.definition)
     )
     for stream in feed.streams:
-        theirs = stream.bars.price_precision, stream.bars.size_precision
+        theirs = stream.price_precision, stream.size_precision
         ours = instrument.price_precision, instrument.size_precision
         if theirs != ours:
             raise WrongInput(
@@ -110,7 +109,7 @@ def _traded(data: InstrumentData, task: Task) -> Traded:
 
 
 def _synthetic(instrument_id: str, feed: InstrumentFeed) -> Any:
-    precision = feed.seen.bars.price_precision
+    precision = feed.seen.price_precision
     return model.Equity(
         model.InstrumentId.from_str(instrument_id),
         model.Symbol(instrument_id.rpartition(".")[0]),
@@ -177,7 +176,7 @@ def _run(
 ) -> None:
     """Feed the engine to the end, or to the first exception, which is raised."""
     streams = [stream for each in traded for stream in each.feed.streams]
-    total = sum(len(stream.bars) for stream in streams)
+    total = sum(len(stream) for stream in streams)
     done = 0
     for window in windows(streams):
         for bars in window:

@@ -1,5 +1,6 @@
 """From files to the bars an engine is fed with, in time order and in windows.
 
+Bars stay in Nautilus' Arrow form all the way; the files were decoded and checked before.
 Imports Nautilus: for worker processes only.
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,9 @@ import pyarrow as pa
 from nautilus_trader.model import Bar
 from nautilus_trader.persistence import BarDataWrangler
 
-from catalog.columns import BarColumns, Ints, concat
+from catalog.columns import Floats, Ints
 from catalog.coverage import Interval
-from catalog.encoding import from_arrow, read_table, to_arrow
+from catalog.encoding import SCHEMA, read_table
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.series import PriceSide, Series
 from core.backtest.data import InstrumentData
@@ -30,10 +32,49 @@ quarter of it beyond which Nautilus fills one tick worse."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """Bars of one series as the engine gets them."""
+    """Bars of one series as the engine gets them: a table in Nautilus' schema, and its stamps."""
 
     series: Series
-    bars: BarColumns
+    table: pa.Table
+    ts: Ints
+    price_precision: int
+    size_precision: int
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    @property
+    def close(self) -> Floats:
+        """The closes as floats, to value positions by."""
+        values: Floats = self.table["close"].cast(pa.float64()).to_numpy()
+        return values
+
+    @property
+    def traded(self) -> bool:
+        """Whether any bar has a volume."""
+        return bool(self.table["volume"].cast(pa.float64()).to_numpy().any())
+
+    def of_side(self, side: PriceSide) -> Stream:
+        """The same bars under the name of another side."""
+        return replace(
+            self, series=Series(self.series.instrument_id, self.series.spec.with_side(side))
+        )
+
+    def with_volume(self, units: int) -> Stream:
+        """The same bars, each with this volume."""
+        place = SCHEMA.get_field_index("volume")
+        field = SCHEMA.field(place)
+        volume = pa.repeat(pa.scalar(Decimal(units), field.type), len(self))
+        return replace(self, table=self.table.set_column(place, field, volume))
+
+    def bars(self, first: int, end: int) -> list[Bar]:
+        """The bars of rows `first` to `end`, excluded, as Nautilus' objects."""
+        part = self.table.slice(first, end - first)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.schema) as stream:
+            stream.write_table(part)
+        wrangler = BarDataWrangler(self.series.bar_type, self.price_precision, self.size_precision)
+        return wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,112 +97,97 @@ def load(data: InstrumentData, interval: Interval) -> InstrumentFeed:
     Series without volume get one. MID, and a side without the other, are filled on stored BID and
     ASK where both are there for every bar, else on BID = ASK = what the strategy sees.
 
-    Raises `DataUnavailable` when there are no bars in the interval or a file cannot be used.
+    Raises `DataUnavailable` when there are no bars in the interval or a file cannot be used,
+    `WrongInput` when files of a series do not go together.
     """
-    main, *others = data.series
-    bars = _read(main, data.files_of(main), interval)
-    if not len(bars):
+    main, *others = (_read(series, data.files_of(series), interval) for series in data.series)
+    if main is None:
         raise DataUnavailable(
-            f"there are no bars of {main} in the range",
+            f"there are no bars of {data.series[0]} in the range",
             "the market was closed, or nothing was fetched",
             "choose another range, or fetch it",
         )
-    if main.spec.side == "LAST":
-        notes: tuple[str, ...] = ()
-        if not bars.volume.any():
-            bars = _with_volume(bars, PLENTY)
-            notes = (f"{main} has no volume: orders of any size fill at the close",)
-        seen = Stream(main, bars)
-        return InstrumentFeed(seen, (seen,), notes)
-    stored: dict[PriceSide, BarColumns] = {main.spec.side: _with_volume(bars, PLENTY)}
-    for other in others:
-        found = _read(other, data.files_of(other), interval)
-        stored[other.spec.side] = _with_volume(found, PLENTY)
-    return _quoted(main, bars, stored)
+    if main.series.spec.side == "LAST":
+        if main.traded:
+            return InstrumentFeed(main, (main,), ())
+        main = main.with_volume(PLENTY)
+        note = f"{main.series} has no volume: orders of any size fill at the close"
+        return InstrumentFeed(main, (main,), (note,))
+    stored = {stream.series.spec.side: stream for stream in others if stream is not None}
+    return _quoted(main, {**stored, main.series.spec.side: main})
 
 
 _QUOTES: tuple[PriceSide, PriceSide] = ("BID", "ASK")
 
 
-def _quoted(
-    main: Series, bars: BarColumns, stored: Mapping[PriceSide, BarColumns]
-) -> InstrumentFeed:
+def _quoted(main: Stream, stored: Mapping[PriceSide, Stream]) -> InstrumentFeed:
     """The feed of a strategy that sees MID, BID or ASK."""
+    side = main.series.spec.side
     notes: tuple[str, ...] = ()
-    if not all(side in stored and np.isin(bars.ts, stored[side].ts).all() for side in _QUOTES):
-        notes = (f"spread 0: {main.instrument_id} is bought and sold at {main.spec.side}",)
-        stored = dict.fromkeys(_QUOTES, stored[main.spec.side])
-    market = tuple(
-        Stream(Series(main.instrument_id, main.spec.with_side(side)), stored[side])
-        for side in _QUOTES
-    )
-    if main.spec.side in _QUOTES:
-        return InstrumentFeed(market[_QUOTES.index(main.spec.side)], market, notes)
+    if not all(quote in stored and np.isin(main.ts, stored[quote].ts).all() for quote in _QUOTES):
+        notes = (f"spread 0: {main.series.instrument_id} is bought and sold at {side}",)
+        stored = {quote: main.of_side(quote) for quote in _QUOTES}
+    market = tuple(stored[quote].with_volume(PLENTY) for quote in _QUOTES)
+    if side in _QUOTES:
+        return InstrumentFeed(market[_QUOTES.index(side)], market, notes)
     # Nautilus would take MID with a volume for trades, and move the market to it.
-    seen = Stream(main, _with_volume(bars, 0))
+    seen = main.with_volume(0)
     return InstrumentFeed(seen, (*market, seen), notes)
 
 
 def windows(streams: Sequence[Stream], size: int = WINDOW) -> Iterator[list[list[Bar]]]:
     """The bars of all streams, window by window: one list a stream in each, about `size` bars
     together, every bar of a window stamped after all of the window before."""
-    stamps = np.sort(np.concatenate([stream.bars.ts for stream in streams]))
-    wranglers = [_wrangler(stream) for stream in streams]
+    stamps = np.sort(np.concatenate([stream.ts for stream in streams]))
     done = [0] * len(streams)
-    for last in _borders(stamps, size):
-        window = []
-        for number, stream in enumerate(streams):
-            upto = int(np.searchsorted(stream.bars.ts, last, "right"))
-            if upto > done[number]:
-                part = stream.bars.take(slice(done[number], upto))
-                window.append(_to_nautilus(wranglers[number], stream.series, part))
-                done[number] = upto
-        yield window
+    for last in np.unique(np.append(stamps[size - 1 :: size], stamps[-1])):
+        ends = [int(np.searchsorted(stream.ts, last, "right")) for stream in streams]
+        yield [
+            stream.bars(first, end)
+            for stream, first, end in zip(streams, done, ends, strict=True)
+            if end > first
+        ]
+        done = ends
 
 
-def _borders(stamps: Ints, size: int) -> list[int]:
-    return [int(stamp) for stamp in np.unique(np.append(stamps[size - 1 :: size], stamps[-1]))]
-
-
-def _read(series: Series, files: Sequence[Path], interval: Interval) -> BarColumns:
-    parts = []
-    for file in sorted(files):
-        try:
-            parts.append(from_arrow(read_table(file)))
-        except (OSError, pa.ArrowException, ValueError) as error:
-            raise DataUnavailable(
-                f"{file} cannot be read", str(error), "check the catalog, fetch the range again"
-            ) from error
-    if not parts:
-        return BarColumns.empty(0, 0)
-    if len({(part.price_precision, part.size_precision) for part in parts}) > 1:
+def _read(series: Series, files: Sequence[Path], interval: Interval) -> Stream | None:
+    """The bars of the interval, or None when there are none."""
+    tables = [_table(file) for file in sorted(files)]
+    kinds = {
+        (_number(table, "price_precision"), _number(table, "size_precision")) for table in tables
+    }
+    if len(kinds) > 1:
         raise WrongInput(
-            f"the files of {series} have different price precisions",
+            f"the files of {series} have different precisions",
             "Nautilus would reject every order of one part",
             "fetch the series again",
         )
-    bars = concat(parts).between(*interval)
-    if np.any(np.diff(bars.ts) <= 0):
+    if not tables:
+        return None
+    plain = SCHEMA.with_metadata(None)
+    table = pa.concat_tables(table.select(SCHEMA.names).cast(plain) for table in tables)
+    ts: Ints = table["ts_init"].cast(pa.int64()).to_numpy()
+    if np.any(np.diff(ts) <= 0):
         raise DataUnavailable(
             f"the bars of {series} are not in time order, each stamp once",
             "files of the series overlap",
             "check the catalog, fetch the range again",
         )
-    return bars
+    first, end = (int(row) for row in np.searchsorted(ts, interval, "right"))
+    if first == end:
+        return None
+    part = table.slice(first, end - first).combine_chunks()
+    return Stream(series, part, ts[first:end], *kinds.pop())
 
 
-def _with_volume(bars: BarColumns, units: int) -> BarColumns:
-    return replace(bars, volume=np.full(len(bars), units * 10**bars.size_precision))
+def _table(file: Path) -> pa.Table:
+    try:
+        return read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise DataUnavailable(
+            f"{file} cannot be read", str(error), "check the catalog, fetch the range again"
+        ) from error
 
 
-def _wrangler(stream: Stream) -> BarDataWrangler:
-    bars = stream.bars
-    return BarDataWrangler(stream.series.bar_type, bars.price_precision, bars.size_precision)
-
-
-def _to_nautilus(wrangler: BarDataWrangler, series: Series, bars: BarColumns) -> list[Bar]:
-    table = to_arrow(series, bars)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
+def _number(table: pa.Table, key: str) -> int:
+    return int(table.schema.metadata[key.encode()])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from nautilus_trader.common import Cache
-from nautilus_trader.model import OrderFilled
+from nautilus_trader.model import OrderDenied, OrderFilled, OrderRejected
 
 from core.backtest.accounting import Fill
 from core.backtest.records import Order
+
+_REFUSALS = (OrderDenied, OrderRejected)
 
 
 def orders_of(cache: Cache) -> list[Order]:
@@ -48,18 +50,16 @@ def _fill(event: OrderFilled) -> Fill:
 
 
 def _order(order: Any) -> Order:
-    record = order.to_dict()
-    reasons = [event.reason for event in order.events() if hasattr(event, "reason")]
-    average = record.get("avg_px")
+    reasons = [event.reason for event in order.events() if isinstance(event, _REFUSALS)]
     return Order(
         ts=order.ts_init,
-        instrument_id=record["instrument_id"],
-        order_id=record["client_order_id"],
-        side=record["side"],
-        type=record["type"],
-        units=float(record["quantity"]),
-        filled=float(record["filled_qty"]),
-        average_price=None if average is None else float(average),
-        status=record["status"],
+        instrument_id=str(order.instrument_id),
+        order_id=str(order.client_order_id),
+        side=order.side.name,
+        type=order.order_type.name,
+        units=float(order.quantity),
+        filled=float(order.filled_qty),
+        average_price=None if order.avg_px is None else float(order.avg_px),
+        status=order.status.name,
         reason=reasons[-1] if reasons else "",
     )

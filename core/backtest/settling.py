@@ -122,8 +122,7 @@ def _about_fills(markets: Sequence[Marks], fills: Sequence[Fill]) -> Iterator[st
     if not fills:
         yield "no order was filled"
         return
-    closes = {market.instrument_id: market for market in markets}
-    off = sum(fill.price != _close_at(closes[fill.instrument_id], fill.ts) for fill in fills)
+    off = sum(_off_the_close(market, fills) for market in markets)
     yield "orders fill at the close of the bar they were decided on"
     if off:
         yield (
@@ -132,8 +131,10 @@ def _about_fills(markets: Sequence[Marks], fills: Sequence[Fill]) -> Iterator[st
         )
 
 
-def _close_at(market: Marks, ts: int) -> float:
-    return float(market.close[np.searchsorted(market.ts, ts, "right") - 1])
+def _off_the_close(market: Marks, fills: Sequence[Fill]) -> int:
+    mine = [fill for fill in fills if fill.instrument_id == market.instrument_id]
+    bar = np.searchsorted(market.ts, [fill.ts for fill in mine], "right") - 1
+    return int(np.sum(market.close[bar] != [fill.price for fill in mine]))
 
 
 def _about_worth(equity: Equity, metrics: Metrics, ended: Ended) -> Iterator[str]:
