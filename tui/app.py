@@ -88,6 +88,7 @@ class QuarterdeckApp(App[None]):
         self, open_workspace: Callable[[], Awaitable[Workspace]], *, title_profile: str
     ) -> None:
         super().__init__()
+        self.animation_level = "none"  # each frame costs bytes on a slow line
         self.title_profile = title_profile
         self.workspace: Workspace | None = None
         self.failure: QuarterdeckError | None = None
