@@ -17,7 +17,7 @@ from catalog.errors import QuarterdeckError
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_form import BacktestForm
 from tui.widgets.backtest_history import COLUMNS, history_row
-from tui.widgets.backtest_spec import command_of
+from tui.widgets.backtest_spec import command_of, title_of
 from tui.widgets.result_loading import load_shown
 from tui.widgets.result_progress import clock, progress_bar
 from tui.widgets.result_table import ResultTable
@@ -31,6 +31,33 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 _NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
+
+
+class RunningRun:
+    """A run that was started here, as one line; each of its phases has a pace of its own."""
+
+    def __init__(self, job: Job[StoredRun], spec: RunSpec) -> None:
+        self.job = job
+        self._spec = spec
+        self._phase = ""
+        self._since = job.snapshot.started
+
+    def line(self, now: datetime) -> str:
+        """How far it is, how fast, and when it will be there."""
+        snapshot = self.job.snapshot
+        if snapshot.unit != self._phase:
+            self._phase, self._since = snapshot.unit, now
+        fraction = snapshot.fraction
+        left = (now - self._since).total_seconds() * (1 - fraction) / fraction if fraction else None
+        counted = f"{snapshot.done:,.0f}/{snapshot.total:,.0f} {snapshot.unit}"
+        parts = (
+            f"  {progress_bar(fraction)}",
+            counted if snapshot.total else "preparing",
+            snapshot.text,
+            f"{clock(left)} left" if left is not None else "",
+            title_of(self._spec),
+        )
+        return "  ".join(part for part in parts if part)
 
 
 class BacktestScreen(BaseScreen):
@@ -57,7 +84,7 @@ class BacktestScreen(BaseScreen):
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[RunSummary] = []
-        self._started: dict[Job[StoredRun], RunSpec] = {}
+        self._started: dict[int, RunningRun] = {}
         self._following: set[asyncio.Task[None]] = set()
         self._loaded = False
 
@@ -75,7 +102,8 @@ class BacktestScreen(BaseScreen):
         if not self._loaded:
             self._loaded = True
             self._in_background(self._show_newest(workspace))
-        lines = "\n".join(_progress_line(job) for job in self._started if job.running)
+        now = datetime.now(UTC)
+        lines = "\n".join(run.line(now) for run in self._started.values())
         running = self.query_one("#running", Static)
         if str(running.content) != lines:
             running.update(lines)
@@ -110,10 +138,8 @@ class BacktestScreen(BaseScreen):
 
     def action_cancel(self) -> None:
         """Cancel the run that was started last."""
-        for job in reversed(self._started):
-            if job.running:
-                job.cancel()
-                return
+        if self._started:
+            list(self._started.values())[-1].job.cancel()
 
     def action_copy(self) -> None:
         """Copy the command of the run under the cursor."""
@@ -126,7 +152,7 @@ class BacktestScreen(BaseScreen):
         if self.workspace is None:
             return
         job = self.workspace.backtest(submitted.spec)
-        self._started[job] = submitted.spec
+        self._started[job.id] = RunningRun(job, submitted.spec)
         self._in_background(self._follow(self.workspace, job, submitted.spec))
         self._open("results")
         self.tick()
@@ -147,7 +173,7 @@ class BacktestScreen(BaseScreen):
                 raise
         else:
             await self._show_run(workspace, stored.run_id)
-        self._started.pop(job)
+        self._started.pop(job.id)
         await self._read_history(workspace)
         self.tick()
 
@@ -201,22 +227,6 @@ class BacktestScreen(BaseScreen):
     def on_unmount(self) -> None:
         for task in self._following:
             task.cancel()
-
-
-def _progress_line(job: Job[StoredRun]) -> str:
-    snapshot = job.snapshot
-    left = clock(snapshot.remaining(datetime.now(UTC)))
-    return "  ".join(
-        part
-        for part in (
-            f"  {job.title}",
-            progress_bar(snapshot.fraction),
-            snapshot.text,
-            f"{left} left" if left else "",
-            "x cancel",
-        )
-        if part
-    )
 
 
 def _stored_error(run: StoredRun) -> QuarterdeckError:

@@ -75,7 +75,7 @@ class FetchScreen(BaseScreen):
                 yield FormField("ids", "ids", placeholder="AAPL.NASDAQ IBM.NYSE", classes="-wide")
                 yield FormField("bars", "bars", "1-MINUTE-LAST")
             with Horizontal():
-                yield FormField("start", "from", placeholder="a week or a year back")
+                yield FormField("start", "from", placeholder="2024-01-02")
                 yield FormField("end", "to", placeholder="now")
                 yield FormField(
                     "hours", "hours", _USUAL_HOURS, choices=(_USUAL_HOURS, "regular", "all")

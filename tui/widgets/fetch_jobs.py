@@ -100,7 +100,8 @@ class FetchBoard:
     @property
     def _shows_series(self) -> bool:
         if self._unfolded is None:
-            return self._job.running or any(line.failed for line in self._lines.values())
+            failed = any(line.failed for line in self._lines.values())
+            return failed or self._job.snapshot.state is not JobState.DONE
         return self._unfolded
 
     def _job_row(self) -> Row:

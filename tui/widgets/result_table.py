@@ -70,12 +70,12 @@ class ResultTable(ScrollView, can_focus=True):
     }
     ALLOW_SELECT: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Next row", show=False),
-        Binding("k,up", "move(-1)", "Previous row", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "Next page", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "Previous page", show=False),
-        Binding("g,home", "edge(0)", "First row", show=False),
-        Binding("G,end", "edge(-1)", "Last row", show=False),
+        Binding("j,down", "move(1)", show=False),
+        Binding("k,up", "move(-1)", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", show=False),
+        Binding("g,home", "edge(0)", show=False),
+        Binding("G,end", "edge(-1)", show=False),
         Binding("enter", "open", "open"),
     ]
 

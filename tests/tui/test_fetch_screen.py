@@ -1,0 +1,119 @@
+"""The Fetch screen, by keyboard, on a simulated gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from catalog.errors import DataUnavailable
+from catalog.series import BarSpec, Series
+from core.jobs import Job, JobState
+from tests.tui.deck import Deck, deck
+from tests.tui.fields import fill
+
+AAPL = Series("AAPL.NASDAQ", BarSpec.parse("1-MINUTE-LAST"))
+MINUTES_A_DAY = 390
+
+
+def fetches(shown: Deck) -> list[Job[object]]:
+    return [job for job in shown.workspace.jobs.all if job.kind == "fetch"]
+
+
+def stored_minutes(shown: Deck) -> int:
+    try:
+        return len(shown.workspace.catalog.read_bars(AAPL))
+    except DataUnavailable:
+        return 0
+
+
+async def test_two_sessions_are_fetched_once_and_again_asks_for_nothing(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("3")
+        await shown.shows("nothing fetched yet: press n")
+        await shown.press("n")
+        await shown.press(*"AAPL", "tab", "tab", *"2026-03-02", "tab", *"2026-03-03", "enter")
+        await shown.until(lambda: bool(fetches(shown)), "the job")
+        await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.DONE)
+        await shown.shows("AAPL 1-MINUTE-LAST", "done", "780")
+        assert stored_minutes(shown) == 2 * MINUTES_A_DAY
+        await shown.press("R")
+        await shown.until(lambda: len(fetches(shown)) == 2 and not fetches(shown)[1].running)
+        await shown.press("g", "enter")
+        await shown.shows("AAPL.NASDAQ for AAPL", "780 bars are held")
+        assert stored_minutes(shown) == 2 * MINUTES_A_DAY
+
+
+async def test_each_series_of_a_fetch_has_its_own_outcome(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("3", "n")
+        await fill(shown, ids="GDX.NASDAQ NOSUCH", start="2026-03-02", end="2026-03-02")
+        await shown.press("enter")
+        await shown.shows("GDX.ARCA for GDX.NASDAQ", "390")
+        await shown.shows("NOSUCH  failed: unknown symbol", "done", "1 failed")
+
+
+async def test_what_is_wrong_is_told_at_its_field_while_typing_and_starts_nothing(
+    tmp_path: Path,
+) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("3", "n")
+        await shown.press(*"AAPL", "tab", "end", *["backspace"] * 7, "T")
+        await shown.shows("!bars", "'1-MINUT' is not a bar type")
+        await fill(shown, bars="1-MINUTE-LAST", start="2nd of March")
+        await shown.shows("!from", "is not a time")
+        await shown.press("enter")
+        assert not fetches(shown)
+        await fill(shown, start="2026-03-02")
+        assert "!from" not in shown.text
+
+
+async def test_nothing_typed_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("3", "n", "enter")
+        await shown.shows("!ids", "no instrument")
+        assert not fetches(shown)
+
+
+async def test_what_was_typed_is_there_after_a_look_at_another_screen(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("3", "n")
+        await fill(shown, ids="IBM.NYSE")
+        await shown.press("f2", "f3")
+        await shown.shows("New fetch", "IBM.NYSE")
+
+
+async def test_ids_with_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("3", "n")
+        await fill(shown, ids="[ES]")
+        await shown.shows("!ids", "'[ES]'")
+
+
+async def test_instruments_chosen_elsewhere_are_filled_in(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.app.go_with("fetch", ("EUR/USD.IDEALPRO",), BarSpec.parse("1-HOUR-MID"))
+        await shown.shows("EUR/USD.IDEALPRO", "1-HOUR-MID")
+
+
+async def test_a_fetch_without_a_gateway_says_what_failed(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("3", "n")
+        await fill(shown, ids="AAPL", start="2026-03-02", end="2026-03-02")
+        await shown.press("enter")
+        await shown.shows("AAPL  failed:", "1 failed")
+        assert stored_minutes(shown) == 0
+
+
+async def test_a_cancelled_fetch_keeps_what_was_stored(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("3", "n")
+        await fill(shown, ids="AAPL", start="2025-03-03", end="2026-03-03")
+        await shown.press("enter")
+        await shown.until(lambda: stored_minutes(shown) > 0, "the first bars")
+        await shown.press("x")
+        await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.CANCELLED)
+        await shown.shows("cancelled", "requests, cancelled")
+        assert 0 < stored_minutes(shown) < 252 * MINUTES_A_DAY
