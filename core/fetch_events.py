@@ -65,6 +65,20 @@ class DataBegin(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarUsed(Event):
+    """The broker told no sessions of an instrument: those of a calendar stand in."""
+
+    source: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    instrument_id: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id}: sessions from a calendar, the broker says: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkRequested(Event):
     """One request was sent for the bars that open in [start, end), ns UTC."""
 

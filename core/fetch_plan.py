@@ -6,16 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from catalog import workers
 from catalog.coverage import Interval, intersect, subtract
 from catalog.errors import WrongInput
 from catalog.events import Report
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
-from catalog.sessions import Hours, Sessions
+from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
-from core.fetch_events import DataBegin
+from core.fetch_events import CalendarUsed, DataBegin
 from core.ibkr.chunks import Chunk, bar_size, plan
-from core.ibkr.requests import as_error, head_timestamp
+from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
 from core.identity import Clock, InstrumentLookup
 from core.ranges import TypedRange, read_range, resolve_range
@@ -86,7 +87,7 @@ async def plan_series(
     series = Series(lookup.id, spec)
     around_the_clock = lookup.info["sec_type"] in _AROUND_THE_CLOCK
     hours = request.hours or ("all" if around_the_clock else "regular")
-    sessions = await _sessions(lookup, hours, typed, catalog, broker)
+    sessions = await _sessions(lookup, hours, typed, catalog, broker, report)
     wanted = resolve_range(typed, spec, sessions, clock())
     if wanted is None:
         return SeriesPlan(series, hours, sessions, None)
@@ -121,6 +122,7 @@ async def _sessions(
     typed: TypedRange,
     catalog: Catalog,
     broker: PatientBroker,
+    report: Report,
 ) -> Sessions:
     span = typed.span(lookup.info["time_zone"])
     known = await asyncio.to_thread(catalog.sessions, lookup.id, hours, span)
@@ -130,10 +132,18 @@ async def _sessions(
     answer = await broker.ask(
         lambda session: broker_sessions(session, resolved.contract, span, hours)
     )
-    if not isinstance(answer, Sessions):
+    if isinstance(answer, Pacing | Timeout):
         raise as_error(answer, f"learn when {lookup.id} was traded")
-    await asyncio.to_thread(catalog.store_sessions, lookup.id, hours, span, answer)
-    return answer
+    if isinstance(answer, Sessions):
+        sessions = answer
+    else:
+        reason = as_error(answer, "").reason
+        report(CalendarUsed(lookup.id, reason))
+        venue = Series(lookup.id, BarSpec(1, "DAY")).venue
+        sessions = await workers.run(calendar_sessions, venue, span, hours)
+    if isinstance(answer, Sessions | Empty):  # the broker may know better another time
+        await asyncio.to_thread(catalog.store_sessions, lookup.id, hours, span, sessions)
+    return sessions
 
 
 async def _data_begin(

@@ -64,14 +64,7 @@ def read_schedule(schedule: HistoricalSchedule) -> Sessions:
 
 def _touching(sessions: Sessions, span: Interval) -> Sessions:
     start, end = span
-    rows = (sessions.closes > start) & (sessions.opens < end)
-    return Sessions(
-        sessions.dates[rows],
-        sessions.opens[rows],
-        sessions.closes[rows],
-        sessions.zone,
-        sessions.source,
-    )
+    return sessions.take((sessions.closes > start) & (sessions.opens < end))
 
 
 def _nanos(text: str, zone: ZoneInfo) -> int:

@@ -19,7 +19,14 @@ from catalog.series import BarSpec, Series
 from catalog.sessions import Hours
 from catalog.store import BarsPersisted, Catalog
 from core.fetch import FetchRequest, SeriesFetched, backfill_instrument, fetch_series
-from core.fetch_events import ChunkRequested, IdCorrected, NothingToDo, PacingWait
+from core.fetch_events import (
+    CalendarUsed,
+    ChunkRequested,
+    DataBegin,
+    IdCorrected,
+    NothingToDo,
+    PacingWait,
+)
 from core.ibkr.connection import BrokerSession, ConnectionKind, Endpoint
 from core.simulator.server import SimulatedGateway
 
@@ -233,12 +240,31 @@ async def test_sixteen_years_of_days_come_in_few_requests(desk: Desk) -> None:
     assert fetched.bars == fetched.held == 4_024
 
 
-async def test_before_the_first_data_nothing_is_found_and_never_asked_again(desk: Desk) -> None:
+async def test_before_the_first_data_there_is_none_and_it_is_not_asked_for_again(
+    desk: Desk,
+) -> None:
     fetched = await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-01", "2010-06-11")
-    assert (fetched.outcome, fetched.error) == ("no data", None) or fetched.error
-    count = desk.asked().count("historical_bars")
-    await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-01", "2010-06-11")
-    assert desk.asked().count("historical_bars") == count
+    assert (fetched.outcome, fetched.error) == ("no data", None)
+    assert desk.told(CalendarUsed)  # the broker has no schedule for that time
+    again = await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-01", "2010-06-11")
+    assert (again.outcome, again.requests) == ("nothing to do", 0)
+
+
+async def test_what_reaches_back_before_the_first_data_is_asked_from_there_on(desk: Desk) -> None:
+    fetched = await desk.fetch("TSLA", "1-MINUTE-LAST", "2010-03-01", "2010-06-30")
+    assert fetched.bars == fetched.held == 2 * 390
+    assert desk.asked().count("historical_bars") == 1
+    again = await desk.fetch("TSLA", "1-MINUTE-LAST", "2010-03-01", "2010-06-30")
+    assert again.requests == 0
+
+
+async def test_years_before_the_first_data_are_not_asked_for_day_by_day(desk: Desk) -> None:
+    fetched = await desk.fetch("TSLA", "1-MINUTE-LAST", "2009-01-02", "2010-06-11")
+    assert (fetched.outcome, fetched.error) == ("no data", None)
+    assert desk.told(DataBegin)
+    assert "historical_bars" not in desk.asked()
+    again = await desk.fetch("TSLA", "1-MINUTE-LAST", "2009-01-02", "2010-06-11")
+    assert (again.outcome, again.requests) == ("nothing to do", 0)
 
 
 @pytest.mark.parametrize(
