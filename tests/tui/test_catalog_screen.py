@@ -1,0 +1,109 @@
+"""The catalog screen over a real catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.widgets import Input
+
+from catalog.series import NANOS_PER_SECOND, BarSpec, Series
+from core.fetch import FetchRequest
+from tests.tui.deck import Deck, deck
+from tui.widgets.coverage import strip
+
+MINUTE = 60 * NANOS_PER_SECOND
+
+
+async def store_hour(shown: Deck, *ids: str) -> None:
+    """Fetch one hour of Wednesday morning in minutes."""
+    request = FetchRequest(
+        ids, BarSpec(1, "MINUTE"), "2026-03-04T14:30", "2026-03-04T15:30", "regular"
+    )
+    await shown.workspace.fetch(request).wait()
+
+
+async def test_an_empty_catalog_says_what_to_do(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("2")
+        await shown.shows("Nothing is stored yet. f fetches bars")
+        await shown.press("f")
+        await shown.shows("─ New fetch ")
+
+
+async def test_what_a_fetch_stores_appears_without_a_key(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("2")
+        await shown.shows("Nothing is stored yet")
+        await store_hour(shown, "GDX.NASDAQ")
+        await shown.shows("GDX.ARCA", "1-MINUTE", "2026-03-04", "60", "ok")
+        await shown.shows("tick 0.01", "conId", "regular hours", "█", "┤")
+
+
+async def test_the_filter_finds_words_and_escape_clears_it(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA", "IBM.NYSE")
+        await shown.press("2")
+        await shown.shows("GDX.ARCA", "IBM.NYSE")
+        await shown.press("slash")
+        await shown.until(lambda: isinstance(shown.app.focused, Input))
+        await shown.press(*"ibm minute")
+        await shown.shows("1 of 2", "─ IBM.NYSE 1-MINUTE-LAST")
+        assert "GDX" not in shown.text.split("─ Log ")[0]
+        await shown.press("x")
+        await shown.shows("No series matches the filter")
+        await shown.press("escape")
+        await shown.shows("GDX.ARCA", "IBM.NYSE")
+
+
+async def test_bars_without_their_instrument_are_called_orphans(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        for file in shown.workspace.catalog.root.glob("data/equit*/**/*.parquet"):
+            file.unlink()
+        await shown.press("2")
+        await shown.shows("ORPHAN", "no instrument is stored with these bars")
+
+
+async def test_a_damaged_file_is_named_and_the_rest_still_shown(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA", "IBM.NYSE")
+        (file,) = shown.workspace.catalog.files(Series("GDX.ARCA", BarSpec(1, "MINUTE")))
+        file.write_bytes(b"PAR1 no more")
+        await shown.press("2")
+        await shown.shows("DAMAGED", "ok")
+        await shown.press("j")
+        await shown.shows("─ IBM.NYSE 1-MINUTE-LAST", "┤")
+
+
+async def test_a_series_is_taken_over_to_the_fetch_form(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("─ GDX.ARCA 1-MINUTE-LAST")
+        await shown.press("f")
+        await shown.shows("─ New fetch ", "GDX.ARCA", "1-MINUTE-LAST")
+
+
+async def test_enter_gives_the_chart_the_screen_and_back(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("─ Series ", "┤")
+        await shown.press("enter")
+        await shown.until(lambda: "─ Series " not in shown.text)
+        await shown.press("enter")
+        await shown.shows("─ Series ")
+
+
+def test_the_strip_shows_what_is_held_partly_held_missing_and_shut() -> None:
+    open_times = [(0, 100), (200, 300), (300, 400), (400, 500)]
+    scaled = [(start * MINUTE, end * MINUTE) for start, end in open_times]
+    covered = [(0, 150 * MINUTE), (200 * MINUTE, 250 * MINUTE), (400 * MINUTE, 500 * MINUTE)]
+    assert strip((0, 500 * MINUTE), 5, covered, scaled) == "█ ▒·█"
+    assert strip((0, 500 * MINUTE), 5, covered, None) == "█▒▒·█"

@@ -1,0 +1,79 @@
+"""The connection screen on a simulated gateway and on a port where nobody listens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from catalog.events import Level
+from core.ibkr.notices import Notice
+from tests.tui.deck import deck
+
+
+async def test_it_connects_by_itself_and_shows_what_it_is_connected_to(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows(
+            "● connected",
+            f"127.0.0.1:{gateway_port}",
+            "DU***0001 (simulated)",
+            "178  read-only",
+            "s to the broker's",
+            " ms",
+        )
+        assert shown.workspace.broker.state.accounts[0] not in shown.text
+        await shown.shows(*(f"{farm}" for farm in shown.workspace.broker.farms), "ok")
+        await shown.shows("2104 Market data farm connection is OK")
+
+
+async def test_disconnecting_and_connecting_again_by_key(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows("● connected", "d disconnect")
+        await shown.press("c")  # not offered while connected
+        await shown.press("d")
+        await shown.shows("○ disconnected", "c connect")
+        assert "Data farms" not in shown.text
+        await shown.press("c")
+        await shown.shows("● connected", "Data farms")
+        assert len(shown.workspace.jobs.all) == 2
+
+
+async def test_a_refused_connection_says_why_and_what_to_do(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        endpoint = str(shown.workspace.broker.endpoint)
+        await shown.shows("✕ refused", "why", "what to do  1. ", endpoint, "c connect")
+        assert "Traceback" not in shown.text
+
+
+async def test_round_trips_are_measured_on_demand_and_drawn(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows(" ms")
+        for _ in range(2):
+            await shown.press("r")
+            await shown.pilot.pause(0.1)
+        await shown.until(lambda: any(block in shown.text for block in "▂▃▄▅▆▇"))
+
+
+async def test_notices_are_added_as_they_come_and_not_twice(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port, size=(100, 45)) as shown:
+        await shown.shows("● connected", "2158")
+        shown.workspace.broker.notices.append(
+            Notice(datetime(2026, 3, 4, 15, 0, tzinfo=UTC), 1100, "lost [it]", Level.ERROR)
+        )
+        await shown.shows("10:00:00 1100 ERROR lost [it]")
+        await shown.pilot.pause(0.6)
+        assert shown.text.count("lost [it]") == 1
+        assert shown.text.count("secdefil") == 2  # as a farm and in its notice
+
+
+async def test_a_farm_that_is_down_is_named(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows("● connected")
+        broker = shown.workspace.broker
+        broker.ib.errorEvent.emit(-1, 2103, "Market data farm connection is broken:usfarm", None)
+        await shown.shows("◐ degraded", "data farm down: usfarm", "broken")
