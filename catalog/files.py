@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -18,21 +19,23 @@ from catalog.coverage import Interval
 from catalog.encoding import content_hash, from_arrow, int64s, read_table, to_arrow, write_table
 from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.layout import NANOS_PER_DAY, open_of
-from catalog.series import Series
+from catalog.series import BarSpec, Series
 from catalog.sessions import Hours
 
 type Origin = Literal["simulated", "real"]
 """Whether bars come from the simulator or a real broker; a catalog holds one kind."""
 
 FOOTER_KEY = "quarterdeck.asked"
+SEAL_KEY = "quarterdeck.seal"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked of whom to get the bars of a file; it stands in the file's footer.
 
-    `intervals` is what was asked and answered of this file's span, over bar opens, ns.
-    `sha256` is the hash of the bars' values.
+    `intervals` is what was asked and answered of this file's span, over bar opens, ns. The rest is
+    filled in when a file is written: `first` and `last` are the stamps of its bars, `sha256` is
+    the hash of their values.
     """
 
     intervals: tuple[Interval, ...]
@@ -40,13 +43,22 @@ class Asked:
     con_id: int | None
     origin: Origin
     fetched_at: str
+    first: int = 0
+    last: int = 0
     sha256: str = ""
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes]) -> Self | None:
-        """What a file's metadata says was asked, if it says it; raises like `from_json`."""
+        """What a file's metadata says was asked, if it says it.
+
+        Raises `ValueError`, `KeyError` or `TypeError` when the metadata is not as it was written.
+        """
         note = metadata.get(FOOTER_KEY.encode())
-        return cls.from_json(note.decode()) if note else None
+        if note is None:
+            return None
+        if metadata[SEAL_KEY.encode()] != _seal(metadata):
+            raise ValueError("its footer is not the one that was written")
+        return cls.from_json(note.decode())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -109,19 +121,20 @@ def inspect(path: Path) -> BarFile | None:
                 return None
             series = Series.from_bar_type(metadata[b"bar_type"].decode())
             asked = Asked.from_metadata(metadata)
-            first, last = _stamp_range(file)
+            # What tells of a foreign file are its rows; statistics are not protected either.
+            stamps = np.array([asked.first, asked.last]) if asked else _stamps(file)
             return BarFile(
                 path=path,
                 series=series,
                 rows=file.metadata.num_rows,
-                first=first,
-                last=last,
+                first=int(stamps[0]),
+                last=int(stamps[-1]),
                 price_precision=int(metadata[b"price_precision"]),
                 size_precision=int(metadata[b"size_precision"]),
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 asked=asked,
-                covered=asked.intervals if asked else _held(file, series),
+                covered=asked.intervals if asked else _held(stamps, series.spec),
             )
     except FileNotFoundError:
         raise
@@ -155,31 +168,35 @@ def write(path: Path, series: Series, bars: BarColumns, asked: Asked) -> BarFile
 
     Raises `DamagedFile` when what comes back is not what was written.
     """
-    asked = replace(asked, sha256=content_hash(bars))
-    write_table(to_arrow(series, bars, **{FOOTER_KEY: asked.to_json()}), path)
+    first, last = int(bars.ts[0]), int(bars.ts[-1])
+    asked = replace(asked, first=first, last=last, sha256=content_hash(bars))
+    table = to_arrow(series, bars, **{FOOTER_KEY: asked.to_json()})
+    metadata = table.schema.metadata
+    write_table(
+        table.replace_schema_metadata({**metadata, SEAL_KEY.encode(): _seal(metadata)}), path
+    )
     file = inspect(path)
     if file is None or file.asked != asked or file.series != series or read(path) != bars:
         raise damaged(path, "what was written does not read back")
     return file
 
 
-def _stamp_range(file: pq.ParquetFile) -> Interval:
-    column = file.schema_arrow.names.index("ts_init")
-    groups = range(file.metadata.num_row_groups)
-    found = [file.metadata.row_group(group).column(column).statistics for group in groups]
-    if all(statistics is not None and statistics.has_min_max for statistics in found):
-        return min(one.min_raw for one in found), max(one.max_raw for one in found)
-    stamps = _stamps(file)
-    return int(stamps.min()), int(stamps.max())
+def _seal(metadata: Mapping[bytes, bytes]) -> bytes:
+    """A hash over all other metadata: nothing else in a Parquet file protects it."""
+    digest = hashlib.sha256()
+    for key in sorted(metadata.keys() - {SEAL_KEY.encode()}):
+        digest.update(key + b"=" + metadata[key] + b"\n")
+    return digest.hexdigest().encode()
 
 
 def _stamps(file: pq.ParquetFile) -> Ints:
-    return int64s(file.read(["ts_init"])["ts_init"])
+    return np.sort(int64s(file.read(["ts_init"])["ts_init"]))
 
 
-def _held(file: pq.ParquetFile, series: Series) -> tuple[Interval, ...]:
-    span = series.spec.nanos if series.spec.intraday else NANOS_PER_DAY
-    opens = np.sort(open_of(_stamps(file), series.spec))
+def _held(stamps: Ints, spec: BarSpec) -> tuple[Interval, ...]:
+    """The spans of bars that follow one another without a gap."""
+    span = spec.nanos if spec.intraday else NANOS_PER_DAY
+    opens = open_of(stamps, spec)
     breaks = np.flatnonzero(np.diff(opens) > span)
     starts = opens[np.concatenate(([0], breaks + 1))]
     ends = opens[np.concatenate((breaks, [len(opens) - 1]))] + span

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,6 +105,20 @@ def store(
     """Store simulated bars of regular hours, whatever their contract."""
     how = {"hours": "regular", "con_id": None, "origin": "simulated"} | changes
     return catalog.store_bars(series, columns, asked=asked, **how)
+
+
+def chunk(number: int) -> tuple[int, int]:
+    """The number-th half hour."""
+    return START + number * 30 * MINUTE, START + (number + 1) * 30 * MINUTE
+
+
+def store_chunks(root: str, first: int, *, send: Callable[[int], None]) -> None:
+    """Store AAPL half hour by half hour without end, and send the number of each one persisted."""
+    catalog = Catalog.open(Path(root))
+    for number in itertools.count(first):
+        asked = chunk(number)
+        given = bars(AAPL, 30, first_open=asked[0])
+        store(catalog, AAPL, given, asked, report=lambda _, number=number: send(number))
 
 
 def write_with_nautilus(root: str, bar_type: str, columns: BarColumns) -> None:
