@@ -1,0 +1,191 @@
+"""Typed times and the bar opens they mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from catalog.coverage import Interval
+from catalog.errors import WrongInput
+from catalog.series import BarSpec
+from catalog.sessions import Sessions
+from core.ranges import parse_time, read_range, resolve_range
+
+NEW_YORK = "America/New_York"
+MINUTES, HOURS, DAYS = BarSpec(1, "MINUTE"), BarSpec(1, "HOUR"), BarSpec(1, "DAY")
+NOW = datetime(2024, 7, 10, 12, tzinfo=UTC)
+
+
+def ns(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+
+
+def day_number(text: str) -> int:
+    return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()
+
+
+def sessions(*rows: tuple[str, str, str], zone: str = NEW_YORK) -> Sessions:
+    """Sessions of (trading date, open, close in UTC)."""
+    dates, opens, closes = zip(*rows, strict=True) if rows else ((), (), ())
+    return Sessions(
+        np.array([day_number(text) for text in dates], dtype=np.int64),
+        np.array([ns(text) for text in opens], dtype=np.int64),
+        np.array([ns(text) for text in closes], dtype=np.int64),
+        zone,
+        "broker",
+    )
+
+
+# The week of the fourth of July 2024: a half day before the holiday.
+WEEK = sessions(
+    ("2024-07-02", "2024-07-02T13:30", "2024-07-02T20:00"),
+    ("2024-07-03", "2024-07-03T13:30", "2024-07-03T17:00"),
+    ("2024-07-05", "2024-07-05T13:30", "2024-07-05T20:00"),
+)
+
+
+def resolved(
+    start: str, end: str | None, spec: BarSpec, known: Sessions = WEEK, now: datetime = NOW
+) -> Interval | None:
+    return resolve_range(read_range(start, end, spec, now), spec, known, now)
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("2024-01-31", date(2024, 1, 31)),
+        ("2024-01-31T14:30", datetime(2024, 1, 31, 14, 30, tzinfo=UTC)),
+        ("2024-01-31 14:30:05Z", datetime(2024, 1, 31, 14, 30, 5, tzinfo=UTC)),
+        (
+            "2024-01-31T09:30-05:00",
+            datetime(2024, 1, 31, 9, 30, tzinfo=timezone(timedelta(hours=-5))),
+        ),
+    ],
+)
+def test_a_date_stays_a_date_and_a_time_without_zone_is_utc(text: str, meaning: object) -> None:
+    assert parse_time(text) == meaning
+
+
+@pytest.mark.parametrize(
+    "text", ["", "31.01.2024", "2024-13-01", "now", "1969-12-31", "2200-01-01"]
+)
+def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(WrongInput) as refused:
+        parse_time(text)
+    assert "2024-01-31" in refused.value.steps[0]
+
+
+def test_dates_mean_whole_sessions_the_last_included() -> None:
+    assert resolved("2024-07-02", "2024-07-03", MINUTES) == (
+        ns("2024-07-02T13:30"),
+        ns("2024-07-03T17:00"),
+    )
+
+
+def test_times_are_taken_as_they_are() -> None:
+    assert resolved("2024-07-02T14:00", "2024-07-02T15:00", MINUTES) == (
+        ns("2024-07-02T14:00"),
+        ns("2024-07-02T15:00"),
+    )
+
+
+def test_a_bar_that_opens_before_the_end_is_asked_for_whole() -> None:
+    assert resolved("2024-07-02T14:00", "2024-07-02T15:20", HOURS) == (
+        ns("2024-07-02T14:00"),
+        ns("2024-07-02T16:00"),
+    )
+
+
+def test_days_count_from_midnight_utc_of_their_date() -> None:
+    assert resolved("2024-07-02", "2024-07-05", DAYS) == (
+        ns("2024-07-02T00:00"),
+        ns("2024-07-06T00:00"),
+    )
+
+
+def test_a_holiday_and_a_weekend_hold_nothing() -> None:
+    assert resolved("2024-07-04", "2024-07-04", MINUTES) is None
+    assert resolved("2024-07-06", "2024-07-07", DAYS, sessions()) is None
+    assert resolved("2024-07-02T21:00", "2024-07-03T13:00", MINUTES) is None
+
+
+def test_the_end_is_the_last_closed_bar() -> None:
+    now = datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC)
+    assert resolved("2024-07-05", "2024-07-05", MINUTES, now=now) == (
+        ns("2024-07-05T13:30"),
+        ns("2024-07-05T15:10"),
+    )
+    assert resolved("2024-07-05", None, HOURS, now=now) == (
+        ns("2024-07-05T13:30"),
+        ns("2024-07-05T15:00"),
+    )
+
+
+def test_a_session_that_has_closed_closes_its_last_bar_whatever_the_bar_size() -> None:
+    now = datetime(2024, 7, 3, 17, 0, tzinfo=UTC)  # the half day has just ended
+    four_hours = BarSpec(4, "HOUR")
+    assert resolved("2024-07-03", "2024-07-03", four_hours, now=now) == (
+        ns("2024-07-03T13:30"),
+        ns("2024-07-03T17:00"),
+    )
+
+
+def test_a_day_is_closed_by_its_session_and_not_by_midnight() -> None:
+    before = datetime(2024, 7, 5, 19, 59, tzinfo=UTC)
+    after = datetime(2024, 7, 5, 20, 0, tzinfo=UTC)
+    assert resolved("2024-07-03", None, DAYS, now=before) == (
+        ns("2024-07-03T00:00"),
+        ns("2024-07-05T00:00"),
+    )
+    end = resolved("2024-07-03", "2024-07-05", DAYS, now=after)
+    assert end == (ns("2024-07-03T00:00"), ns("2024-07-06T00:00"))
+
+
+def test_a_range_with_nothing_closed_yet_holds_nothing() -> None:
+    now = datetime(2024, 7, 5, 13, 30, 40, tzinfo=UTC)
+    assert resolved("2024-07-05", "2024-07-05", MINUTES, now=now) is None
+
+
+def test_overnight_sessions_belong_to_their_trading_date() -> None:
+    futures = sessions(
+        ("2024-07-08", "2024-07-07T22:00", "2024-07-08T21:00"),
+        ("2024-07-09", "2024-07-08T22:00", "2024-07-09T21:00"),
+        zone="America/Chicago",
+    )
+    assert resolved("2024-07-08", "2024-07-08", MINUTES, futures) == (
+        ns("2024-07-07T22:00"),
+        ns("2024-07-08T21:00"),
+    )
+
+
+def test_the_span_of_dates_follows_the_clock_changes_of_the_exchange() -> None:
+    typed = read_range("2024-03-08", "2024-03-11", MINUTES, NOW)
+    assert typed.span(NEW_YORK) == (ns("2024-03-08T05:00"), ns("2024-03-12T04:00"))
+
+
+def test_without_start_days_reach_back_a_year_and_minutes_a_week() -> None:
+    assert read_range(None, "2024-07-01", DAYS, NOW).start == date(2023, 7, 2)
+    assert read_range(None, None, MINUTES, NOW).start == date(2024, 7, 3)
+
+
+def test_an_end_in_the_future_is_now() -> None:
+    assert read_range("2024-07-01", "2025-01-01", MINUTES, NOW).end == date(2024, 7, 11)
+    assert read_range("2024-07-01", "2025-01-01T00:00", MINUTES, NOW).end == NOW
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2024-07-03", "2024-07-02"),
+        ("2024-07-03T15:00", "2024-07-03T15:00"),
+        ("2024-07-03T15:00", "2024-07-03T14:00"),
+        ("2024-07-12", None),
+        ("2024-07-10T12:01", None),
+        ("2030-01-01", "2030-02-01"),
+    ],
+)
+def test_backward_ranges_and_starts_in_the_future_are_refused(start: str, end: str | None) -> None:
+    with pytest.raises(WrongInput):
+        read_range(start, end, MINUTES, NOW)
