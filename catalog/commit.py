@@ -21,11 +21,9 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from catalog.errors import CatalogUnusable, QuarterdeckError, WrongInput
+from catalog.errors import CatalogUnusable, QuarterdeckError
 from catalog.files import BarFile, inspect
-
-PRIVATE = Path(".quarterdeck")
-"""Our own folder in a catalog's root."""
+from catalog.root import PRIVATE, not_writable
 
 _INTENT = "intent.json"
 _PATIENCE_SECONDS = 30.0
@@ -105,15 +103,6 @@ def finish_left_over(root: Path) -> None:
         if any((root / PRIVATE / "staging").iterdir()):
             with writing(root, patience=0):
                 pass
-
-
-def not_writable(root: Path, reason: object) -> WrongInput:
-    """The error for a catalog that may only be read."""
-    return WrongInput(
-        f"the catalog {root} cannot be written",
-        str(reason),
-        "choose another folder with --catalog, or change its permissions",
-    )
 
 
 @contextmanager

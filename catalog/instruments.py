@@ -7,13 +7,15 @@ A definition is what Nautilus' `to_dict()` gives. Each version is a file of its 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from catalog.encoding import read_table
 from catalog.errors import WrongInput
+from catalog.events import Event
 from catalog.files import damaged
 from catalog.layout import file_name, folder_name
 
@@ -40,6 +42,31 @@ CLASS_FOLDERS = tuple(Path("data") / name for name in _FOLDERS.values())
 
 _CHANGING = ("ts_event", "ts_init")
 _CHANGING_INFO = ("trading_hours", "liquid_hours")
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentStored(Event):
+    """A first or changed definition of an instrument is on disk and was read back."""
+
+    source: ClassVar[str] = "catalog"
+
+    instrument_id: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"instrument {self.instrument_id} stored"
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentUnchanged(Event):
+    """The stored definition of an instrument says the same."""
+
+    source: ClassVar[str] = "catalog"
+
+    instrument_id: str
+
+    def __str__(self) -> str:
+        return f"instrument {self.instrument_id} unchanged"
 
 
 def definition_path(definition: Definition) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from catalog.errors import CatalogUnusable
 from catalog.files import BarFile, DamagedFile, inspect, read
 from catalog.instruments import CLASS_FOLDERS, Definition, read_definition
-from catalog.layout import folder_name, series_folder
+from catalog.layout import BARS, folder_name, series_folder
 from catalog.ledger import Ledger
 from catalog.series import Series
 
@@ -103,6 +103,28 @@ class Inventory:
                 with suppress(DamagedFile):
                     ids |= {str(one["id"]) for one in self._definitions_in(parent / folder)}
         return sorted(ids)
+
+    def has_series(self, instrument_id: str) -> bool:
+        """Whether there are bars of an instrument, of any kind."""
+        prefix = folder_name(instrument_id) + "-"
+        return any(
+            file.series.instrument_id == instrument_id
+            for name in subfolders(self._root / BARS)
+            if name.startswith(prefix)
+            for file in self.folder(BARS / name).files
+        )
+
+    def origin(self) -> str | None:
+        """What the first file that tells its origin says."""
+        for name in subfolders(self._root / BARS):
+            for file in self.folder(BARS / name).files:
+                if file.asked is not None:
+                    return file.asked.origin
+        for instrument_id in self.instrument_ids():
+            for definition in self.definitions(instrument_id):
+                if source := (definition["info"] or {}).get("source"):
+                    return str(source)
+        return None
 
     def _definitions_in(self, folder: Path) -> Iterator[Definition]:
         known = self._ledger.definitions(folder)

@@ -7,37 +7,38 @@ wait.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, Self, cast
+from typing import Self, cast
 
 import numpy as np
 
 from catalog import coverage, workers
 from catalog.appending import Append, BarsPersisted, merge
 from catalog.columns import BarColumns
-from catalog.commit import PRIVATE, finish_left_over, not_writable, writing
+from catalog.commit import finish_left_over, writing
 from catalog.coverage import Interval
 from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
-from catalog.events import Event, Report, ignore
+from catalog.events import Report, ignore
 from catalog.files import Asked, BarFile, Origin, damaged, read
 from catalog.instruments import (
     Definition,
+    InstrumentStored,
+    InstrumentUnchanged,
     definition_path,
     encode,
     read_definition,
     same_instrument,
 )
-from catalog.inventory import Inventory, subfolders
-from catalog.layout import BARS, folder_name, series_folder
+from catalog.inventory import Inventory
+from catalog.layout import series_folder
 from catalog.ledger import Ledger
 from catalog.listing import SeriesSummary, list_series
+from catalog.root import PRIVATE, not_writable, prepare_root
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 
@@ -49,33 +50,7 @@ __all__ = [
     "Origin",
 ]
 
-_NEVER_READ = frozenset("#?%")
 _ATTEMPTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class InstrumentStored(Event):
-    """A first or changed definition of an instrument is on disk and was read back."""
-
-    source: ClassVar[str] = "catalog"
-
-    instrument_id: str
-    path: Path
-
-    def __str__(self) -> str:
-        return f"instrument {self.instrument_id} stored"
-
-
-@dataclass(frozen=True, slots=True)
-class InstrumentUnchanged(Event):
-    """The stored definition of an instrument says the same."""
-
-    source: ClassVar[str] = "catalog"
-
-    instrument_id: str
-
-    def __str__(self) -> str:
-        return f"instrument {self.instrument_id} unchanged"
 
 
 class Catalog:
@@ -95,24 +70,7 @@ class Catalog:
         there is no such folder and none can be made, or when Nautilus could never read from it;
         `CatalogUnusable` when a newer Quarterdeck wrote its ledger.
         """
-        root = root.expanduser().absolute()
-        if root.exists() and not root.is_dir():
-            raise WrongInput(f"{root} is not a folder", "a catalog is a folder of Parquet files")
-        if _NEVER_READ & set(str(root)):
-            raise WrongInput(
-                f"{root} cannot hold a catalog",
-                "Nautilus cannot read from a path with '#', '?' or '%' in it",
-                "choose another folder",
-            )
-        if not root.exists() and not create:
-            raise WrongInput(f"there is no catalog at {root}", "the folder does not exist")
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            writable = os.access(root, os.W_OK)
-            if writable:
-                (root / PRIVATE).mkdir(exist_ok=True)
-        except OSError as error:
-            raise not_writable(root, error) from error
+        root, writable = prepare_root(root, create=create)
         if writable:
             finish_left_over(root)
         ledger = Ledger(root / PRIVATE / "ledger.sqlite" if writable else None)
@@ -132,7 +90,9 @@ class Catalog:
     @property
     def origin(self) -> Origin | None:
         """Whether the catalog holds simulated or real bars; None before the first write."""
-        known = self._ledger.fact("origin") or self._origin_of_files()
+        known = self._ledger.fact("origin")
+        if known is None and (known := self._inventory.origin()):
+            self._ledger.remember_fact("origin", known)
         return cast(Origin | None, known)
 
     def require_origin(self, origin: Origin) -> None:
@@ -156,7 +116,7 @@ class Catalog:
     def alias(self, typed: str) -> str | None:
         """The canonical id of what somebody typed: itself when it is stored, else what it was
         found to mean, else None."""
-        if self._inventory.definitions(typed) or self._has_series(typed):
+        if self._inventory.definitions(typed) or self._inventory.has_series(typed):
             return typed
         found = self._ledger.alias(typed) or self._ledger.alias(typed.upper())
         return found[0] if found else None
@@ -394,29 +354,6 @@ class Catalog:
                 f"{series} has {bars.price_precision} decimals",
                 f"its instrument has {precision}, and Nautilus would reject every order on it",
             )
-
-    def _has_series(self, instrument_id: str) -> bool:
-        prefix = folder_name(instrument_id) + "-"
-        return any(
-            file.series.instrument_id == instrument_id
-            for folder in subfolders(self.root / BARS)
-            if folder.startswith(prefix)
-            for file in self._inventory.folder(BARS / folder).files
-        )
-
-    def _origin_of_files(self) -> str | None:
-        """What the files say, after the ledger was lost."""
-        for folder in subfolders(self.root / BARS):
-            for file in self._inventory.folder(BARS / folder).files:
-                if file.asked is not None:
-                    self._ledger.remember_fact("origin", file.asked.origin)
-                    return file.asked.origin
-        for instrument_id in self.instrument_ids():
-            definition = self.instrument(instrument_id)
-            if definition and (source := (definition.get("info") or {}).get("source")):
-                self._ledger.remember_fact("origin", source)
-                return str(source)
-        return None
 
 
 def _con_id(definition: Definition) -> int | None:
