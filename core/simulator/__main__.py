@@ -23,7 +23,7 @@ def main() -> int:
     try:
         asyncio.run(_serve(options.seed, options.now, options.port))
     except OSError as error:
-        print(f"cannot listen on 127.0.0.1:{options.port}: {error}", file=sys.stderr)
+        print(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}", flush=True)
         return 1
     return 0
 
@@ -53,7 +53,7 @@ def _number(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel end this process with its parent (Linux)."""
+    """Have the kernel end this process with its parent (Linux: with the thread that started it)."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it ended before the kernel was told
         sys.exit(0)

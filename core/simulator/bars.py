@@ -89,12 +89,12 @@ class BarSource:
 
     def __init__(self, market: Market) -> None:
         self._market = market
-        self._whole_day = lru_cache(CACHED_DAYS)(self._day)
+        self._day = lru_cache(CACHED_DAYS)(self._one_bar)
 
     def intraday(
         self, instrument: Instrument, index: int, what: str, *, step: int, regular: bool, until: int
     ) -> Bars | None:
-        """Bars of ``step`` seconds of session ``index``, cut at midnight of its zone plus steps.
+        """Bars of ``step`` seconds of session ``index``, cut where the exchange's clock shows them.
 
         So the hours of a US stock begin at 09:30, 10:00, 11:00, as recorded from a real gateway.
         """
@@ -110,27 +110,21 @@ class BarSource:
     ) -> Bars | None:
         """One bar over all of session ``index`` that lies before ``until``."""
         _, closed = sessions(instrument.hours).span(index, regular=regular)
-        if closed <= until:
-            return self._whole_day(instrument, index, what, regular)
-        return self._day(instrument, index, what, regular, until)
+        # Cut to the close, all later moments find the same cached bar.
+        return self._day(instrument, index, what, regular, min(until, closed))
 
-    def _day(
-        self,
-        instrument: Instrument,
-        index: int,
-        what: str,
-        regular: bool,
-        until: int | None = None,
+    def _one_bar(
+        self, instrument: Instrument, index: int, what: str, regular: bool, until: int
     ) -> Bars | None:
         bars = self._minutes(instrument, index, what, regular=regular, until=until)
         return None if bars is None else bars.grouped(np.array([0]))
 
     def _minutes(
-        self, instrument: Instrument, index: int, what: str, *, regular: bool, until: int | None
+        self, instrument: Instrument, index: int, what: str, *, regular: bool, until: int
     ) -> Bars | None:
         minutes = self._market.minutes(instrument, index)
         opened, closed = sessions(instrument.hours).span(index, regular=regular)
-        end = closed if until is None else min(closed, until)
+        end = min(closed, until)
         kept = slice(*np.searchsorted(minutes.start, (opened, end)))
         if kept.start >= kept.stop:
             return None

@@ -103,9 +103,9 @@ class Client:
         except (BadFrame, EOFError, ConnectionError):
             pass  # this client is gone or speaks something else; the others stay
         finally:
-            await self._hang_up()
+            self._hang_up()
 
-    async def _hang_up(self) -> None:
+    def _hang_up(self) -> None:
         for task in self._open.values():
             task.cancel()
         if self._client_id is not None:

@@ -34,12 +34,16 @@ SMALLEST_STEP = 60
 
 @dataclass(frozen=True)
 class _Span:
-    """The sessions a request reaches into, as a range of indices, and its ends in epoch seconds."""
+    """The sessions a request reaches into, as a range of indices, and moments in epoch seconds.
+
+    ``until`` is the end asked for, or ``now`` where that lies in the future.
+    """
 
     first: int
     stop: int
     start: int
-    end: int
+    until: int
+    now: int
 
 
 class History:
@@ -53,11 +57,14 @@ class History:
         duration = query.check()
         end = parse_end(query.end, now)
         instrument = find_one(query.contract, now.date())
+        span = _span(instrument, query, duration, end, now)
         if query.what == SCHEDULE:
-            return _schedule(
-                request_id, instrument, query, _span(instrument, query, duration, end, now)
-            )
-        labels, bars = self._bars(instrument, query, duration, end, now)
+            return _schedule(request_id, instrument, query, span)
+        _check_available(instrument, query, now.date())
+        bars_of = self._intraday if query.step < DAY else self._daily
+        labels, bars = bars_of(instrument, query, span)
+        if bars is None:
+            raise _no_data(instrument, query)
         zone = ZoneInfo(instrument.time_zone)
         ends = (
             f"{moment.astimezone(zone):%Y%m%d %H:%M:%S} {instrument.time_zone}"
@@ -65,26 +72,9 @@ class History:
         )
         return [17, request_id, *ends, len(bars), *_rows(instrument, labels, bars)]
 
-    def _bars(
-        self,
-        instrument: Instrument,
-        query: BarQuery,
-        duration: Duration,
-        end: datetime,
-        now: datetime,
-    ) -> tuple[list[str], Bars]:
-        _check_available(instrument, query, now.date())
-        span = _span(instrument, query, duration, end, now)
-        if query.step < DAY:
-            bars = self._intraday(instrument, query, span)
-            labels = None if bars is None else _moments(instrument, bars, query.date_format)
-        else:
-            labels, bars = self._daily(instrument, query, span, int(now.timestamp()))
-        if bars is None or labels is None:
-            raise _no_data(instrument, query)
-        return labels, bars
-
-    def _intraday(self, instrument: Instrument, query: BarQuery, span: _Span) -> Bars | None:
+    def _intraday(
+        self, instrument: Instrument, query: BarQuery, span: _Span
+    ) -> tuple[list[str], Bars | None]:
         answers = (
             self._source.intraday(
                 instrument,
@@ -92,15 +82,16 @@ class History:
                 query.what,
                 step=query.step,
                 regular=query.regular,
-                until=span.end,
+                until=span.until,
             )
             for index in range(span.first, span.stop)
         )
         parts = [part for part in answers if part is not None]
-        return Bars.joined(parts).since(span.start) if parts else None
+        bars = Bars.joined(parts).since(span.start) if parts else None
+        return ([], None) if bars is None else (_moments(instrument, bars, query.date_format), bars)
 
     def _daily(
-        self, instrument: Instrument, query: BarQuery, span: _Span, until: int
+        self, instrument: Instrument, query: BarQuery, span: _Span
     ) -> tuple[list[str], Bars | None]:
         """Whole days, weeks and months, dated by their last session; the last may be unfinished."""
         if span.first >= span.stop:
@@ -111,7 +102,7 @@ class History:
         parts, indices = [], []
         for index in range(max(begins, table.on(instrument.head)), span.stop):
             day = self._source.day(
-                instrument, index, query.what, regular=query.regular, until=until
+                instrument, index, query.what, regular=query.regular, until=span.now
             )
             if day is not None:
                 parts.append(day)
@@ -178,7 +169,8 @@ def _span(
         first=max(first, table.on(instrument.head)),
         stop=stop if expiry is None else min(stop, table.on(expiry + timedelta(days=1))),
         start=start,
-        end=until,
+        until=until,
+        now=int(now.timestamp()),
     )
 
 

@@ -81,5 +81,5 @@ async def _ready_port(process: asyncio.subprocess.Process) -> int:
         raise SimulatorFailed(f"no answer within {START_SECONDS:.0f} s") from None
     word, _, endpoint = line.strip().partition(" ")
     if word != READY:
-        raise SimulatorFailed(f"it ended with exit code {await process.wait()}")
+        raise SimulatorFailed(line.strip() or f"it ended with exit code {await process.wait()}")
     return int(endpoint.rpartition(":")[2])

@@ -22,7 +22,7 @@ class SimulatedGateway:
     """An IB Gateway with a simulated market, for tests, the demo and the curious.
 
     ``seed`` fixes all prices; ``now`` (aware) stops its clock there, None lets it follow the
-    wall clock; ``latency`` is the time in seconds before any data request is answered.
+    wall clock; ``latency`` is the time in seconds before a historical request is answered.
     """
 
     account = ACCOUNT

@@ -268,7 +268,7 @@ async def test_prices_are_the_same_in_every_process_of_one_seed() -> None:
 
 
 async def test_a_process_that_cannot_listen_says_so(gateway: SimulatedGateway) -> None:
-    with pytest.raises(SimulatorFailed, match="exit code 1"):
+    with pytest.raises(SimulatorFailed, match=f"cannot listen on 127.0.0.1:{gateway.port}"):
         await start_process(port=gateway.port)
 
 
