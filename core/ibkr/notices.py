@@ -18,7 +18,7 @@ type FailureKind = Literal["empty", "pacing", "not found", "no permission", "ref
 # "Market data farm connection is OK:usfarm" and "... should be available upon demand.ushmds"
 _FARM = re.compile(r"(?:connection is [\w ]+|is connecting):(\S+)|upon demand\.(\S+)")
 # 1102 may end with "The following farms are not connected: cashhmds; usfarm."
-_FARMS_DOWN = re.compile(r"not connected: ([^.]*)\.?")
+_FARMS_DOWN = re.compile(r"not connected: (.+?)\.?$")
 
 
 @dataclass(frozen=True, slots=True)
