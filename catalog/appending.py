@@ -37,7 +37,7 @@ class BarsPersisted(Event):
     path: Path
 
     def __str__(self) -> str:
-        return f"{self.series}: {self.bars:,} bars persisted in {self.path.name}"
+        return f"{self.series}: {self.bars:,} bars stored, read back"
 
 
 class Append:

@@ -232,7 +232,7 @@ def test_ctrl_c_ends_a_command_with_130(gateway_port: int, tmp_path: Path) -> No
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "persisted" in line:
+            if "read back" in line:
                 process.send_signal(signal.SIGINT)
                 break
         process.stdout.read()

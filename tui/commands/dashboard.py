@@ -35,7 +35,9 @@ async def _run(options: Options) -> int:
         async def open_it() -> Workspace:
             from tui.commands.invocation import open_workspace
 
-            return await opened.enter_async_context(open_workspace(options))
+            workspace = await opened.enter_async_context(open_workspace(options))
+            opened.push_async_callback(asyncio.wait, [asyncio.create_task(workspace.warm_up())])
+            return workspace
 
         app = QuarterdeckApp(open_it, title_profile=options.profile or "")
         await app.run_async()
