@@ -5,15 +5,15 @@ from __future__ import annotations
 from textual.binding import ActiveBinding, Binding
 from textual.containers import ScrollableContainer
 from textual.screen import Screen
-from textual.widgets import DataTable, Input
+from textual.widgets import Input
 
 MOVING = "Arrows or h j k l move, pgup pgdn home end as well, tab goes to the next panel."
 
 _MOVES = {
     binding.action
-    for kind in (Screen, ScrollableContainer, DataTable, Input)
+    for kind in (Screen, ScrollableContainer, Input)
     for binding in kind.BINDINGS
-    if isinstance(binding, Binding) and binding.action != "select_cursor"
+    if isinstance(binding, Binding)
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -16,7 +18,8 @@ from catalog.errors import QuarterdeckError
 from tui.screens.base import BaseScreen
 from tui.widgets.chart import Chart
 from tui.widgets.coverage import LEGEND, Coverage, CoverageStrip
-from tui.widgets.series_table import MOST_ROWS, SeriesTable, size_text
+from tui.widgets.result_table import ResultTable
+from tui.widgets.series_table import COLUMNS, WIDE, ListedSeries, listed, size_text
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
@@ -47,7 +50,7 @@ class _Detail(NamedTuple):
 class CatalogScreen(BaseScreen):
     """The series of the catalog as a table, the selected one with its instrument and candles."""
 
-    CSS_PATH = "../styles/catalog.tcss"
+    CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/catalog.tcss"]
     AUTO_FOCUS = "#series"
     HELP_TITLE: ClassVar[str] = "Catalog"
     HELP_TEXT: ClassVar[str] = (
@@ -65,7 +68,7 @@ class CatalogScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._series: tuple[SeriesSummary, ...] | None = None
+        self._series: tuple[ListedSeries, ...] = ()
         self._filter = ""
         self._loading: asyncio.Task[None] | None = None
         self._reload_at: float | None = 0.0
@@ -79,8 +82,7 @@ class CatalogScreen(BaseScreen):
             field = Input(placeholder="words to look for", id="filter", compact=True)
             field.cursor_blink = False
             yield field
-            yield Static("reading the catalog ...", id="nothing", classes="hint", markup=False)
-            yield SeriesTable(id="series")
+            yield ResultTable(*COLUMNS, empty="reading the catalog ...", id="series")
         with Vertical(id="detail", classes="panel"):
             yield Static(id="facts", markup=False)
             yield CoverageStrip(id="coverage")
@@ -111,35 +113,41 @@ class CatalogScreen(BaseScreen):
         return any(line.event.source == "catalog" for line in fresh)
 
     async def _load(self, catalog: Catalog) -> None:
-        self._series = tuple(await asyncio.to_thread(catalog.list_series))
+        self._series = await asyncio.to_thread(lambda: listed(catalog.list_series()))
         self._show_list()
 
     def _show_list(self) -> None:
-        everything = self._series or ()
         words = self._filter.lower().split()
-        found = tuple(
-            one for one in everything if all(word in str(one.series).lower() for word in words)
-        )
-        self.query_one(SeriesTable).show(found)
-        self.query_one("#nothing", Static).update(_NO_MATCH if everything else _NOTHING)
+        found = [one for one in self._series if all(word in one.searched for word in words)]
+        table = self.query_one(ResultTable)
+        columns = COLUMNS if table.size.width >= WIDE else COLUMNS[:-1]
+        rows = [replace(one.row, cells=one.row.cells[: len(columns)]) for one in found]
+        table.show(rows, *columns, empty=_NO_MATCH if self._series else _NOTHING)
+        panel = self.query_one("#series-panel")
+        panel.border_subtitle = f"{len(found):,} of {len(self._series):,}" if words else ""
         self.query_one("#body").set_class(not found, "-empty")
         self.refresh_bindings()
-        panel = self.query_one("#series-panel")
-        panel.border_subtitle = _count(len(found), len(everything), filtered=bool(words))
-        if not found:
-            self._show_detail(None)
+        self._rest_on_selected()
+
+    def on_resize(self) -> None:
+        """Show as many columns as there is room for, once the new layout stands."""
+        if self._series:
+            self.call_after_refresh(self._show_list)
 
     # One series
 
-    def on_data_table_row_highlighted(self) -> None:
-        """Wait until the cursor rests, then show its series."""
+    @on(ResultTable.Reached)
+    def _rest_on_selected(self) -> None:
+        """Show the selected series once the cursor rests on it."""
         if self._settling is not None:
             self._settling.stop()
         self._settling = self.set_timer(_SETTLED_S, self._open_selected)
 
     def _open_selected(self) -> None:
         summary = self._selected
-        if summary is not None and self.workspace is not None and summary != self._detail:
+        if summary is None:
+            self._show_detail(None)
+        elif self.workspace is not None and summary != self._detail:
             self._detail = summary
             self.start(self._read_detail(self.workspace.catalog, summary))
 
@@ -175,8 +183,8 @@ class CatalogScreen(BaseScreen):
 
     @property
     def _selected(self) -> SeriesSummary | None:
-        key = self.query_one(SeriesTable).selected_key
-        return next((one for one in self._series or () if one.series.bar_type == key), None)
+        key = self.query_one(ResultTable).cursor_key
+        return next((one.summary for one in self._series if one.row.key == key), None)
 
     # Keys
 
@@ -214,16 +222,13 @@ class CatalogScreen(BaseScreen):
         self._show_list()
 
     def on_input_submitted(self) -> None:
-        self.query_one(SeriesTable).focus()
+        self.query_one(ResultTable).focus()
 
-    def on_data_table_row_selected(self) -> None:
-        """Enter on a row."""
-        self.action_enlarge()
-
+    @on(ResultTable.Opened)
     def action_enlarge(self) -> None:
         """Show the chart alone, or both again."""
         if not self.query_one("#body").toggle_class("-chart-alone").has_class("-chart-alone"):
-            self.query_one(SeriesTable).focus()
+            self.query_one(ResultTable).focus()
 
     def action_back(self) -> None:
         """Back to both panels and to all series."""
@@ -231,7 +236,7 @@ class CatalogScreen(BaseScreen):
         self.query_one("#series-panel").remove_class("-filtering")
         self.query_one("#filter", Input).value = self._filter = ""
         self._show_list()
-        self.query_one(SeriesTable).focus()
+        self.query_one(ResultTable).focus()
 
 
 def _read(catalog: Catalog, summary: SeriesSummary) -> _Detail:
@@ -251,12 +256,6 @@ def _read(catalog: Catalog, summary: SeriesSummary) -> _Detail:
         Coverage(covered, open_times),
         bars,
     )
-
-
-def _count(found: int, all_: int, *, filtered: bool) -> str:
-    if found > MOST_ROWS:
-        return f"first {MOST_ROWS:,} of {found:,}, / filters"
-    return f"{found:,} of {all_:,}" if filtered else ""
 
 
 def _info(definition: Definition | None) -> dict[str, Any]:
