@@ -77,8 +77,8 @@ def writing(root: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[Staging
     """Hold the catalog's writer lock and a staging folder; what dead writers left is finished
     or swept first.
 
-    Waits up to `patience` seconds. Raises `CatalogUnusable` naming who holds the lock, and
-    `WrongInput` when the root cannot be written.
+    Waits up to `patience` seconds. Raises `CatalogUnusable` naming who holds the lock, also for
+    what the file system refuses inside, and `WrongInput` when the root cannot be written.
     """
     private = root / PRIVATE
     try:
@@ -95,6 +95,13 @@ def writing(root: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[Staging
                 shutil.rmtree(staging.folder, ignore_errors=True)
     except PermissionError as error:
         raise not_writable(root, error) from error
+    except OSError as error:
+        raise CatalogUnusable(
+            f"writing to the catalog {root} failed",
+            str(error),
+            "look at the disk: is it full, is it there?",
+            "try again: nothing was left half done",
+        ) from error
 
 
 def finish_left_over(root: Path) -> None:

@@ -103,8 +103,9 @@ def encode(definition: Definition, folder: str) -> Definition:
     return understood
 
 
-def read_definition(path: Path) -> Definition:
-    """The definition a file holds, stamps in ns and `info` decoded.
+def read_definitions(path: Path) -> list[Definition]:
+    """The versions a file holds, one of ours and maybe several of another program's; stamps in
+    ns and `info` decoded.
 
     Raises `DamagedFile`, and `FileNotFoundError` when it is gone.
     """
@@ -115,13 +116,15 @@ def read_definition(path: Path) -> Definition:
             column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
             for column in table.columns
         ]
-        row = pa.table(columns, names=table.schema.names).to_pylist()[-1]
-        row["info"] = json.loads(row["info"]) if row.get("info") else None
+        rows = pa.table(columns, names=table.schema.names).to_pylist()
+        return [
+            {"type": kind, **row, "info": json.loads(row["info"]) if row["info"] else None}
+            for row in rows
+        ]
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException, KeyError, IndexError, TypeError, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise damaged(path, error) from error
-    return {"type": kind, **row}
 
 
 def same_instrument(one: Definition, other: Definition) -> bool:

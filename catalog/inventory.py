@@ -6,14 +6,14 @@ A footer is read once for each size and modification time of its file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import CatalogUnusable
 from catalog.files import BarFile, DamagedFile, inspect, read
-from catalog.instruments import CLASS_FOLDERS, Definition, read_definition
+from catalog.instruments import CLASS_FOLDERS, Definition, read_definitions
 from catalog.layout import BARS, folder_name, series_folder
 from catalog.ledger import Ledger
 from catalog.series import Series
@@ -43,10 +43,7 @@ class Inventory:
 
     def folder(self, folder: Path) -> FolderContent:
         """What stands in a folder of bars, given relative to the root."""
-        for _ in range(_RETRIES):
-            with suppress(FileNotFoundError):  # a writer renamed a file since it was listed
-                return self._look(folder)
-        raise CatalogUnusable(f"{folder} keeps changing", "its files vanish while they are read")
+        return steady(lambda: self._look(folder))
 
     def _look(self, folder: Path) -> FolderContent:
         known = self._ledger.bar_files(self._root, folder)
@@ -131,11 +128,19 @@ class Inventory:
         for path, size, mtime_ns in _parquet_files(self._root / folder):
             remembered = known.get(path.name)
             if remembered and remembered[:2] == (size, mtime_ns):
-                yield remembered[2]
+                yield from remembered[2]
                 continue
-            definition = read_definition(path)
-            self._ledger.remember_definition(folder / path.name, size, mtime_ns, definition)
-            yield definition
+            definitions = read_definitions(path)
+            self._ledger.remember_definitions(folder / path.name, size, mtime_ns, definitions)
+            yield from definitions
+
+
+def steady[T](attempt: Callable[[], T]) -> T:
+    """Look again when a writer renamed a file between its listing and its opening."""
+    for _ in range(_RETRIES):
+        with suppress(FileNotFoundError):
+            return attempt()
+    raise CatalogUnusable("the catalog keeps changing", "files vanish while they are read")
 
 
 def subfolders(folder: Path) -> list[str]:

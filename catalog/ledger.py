@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from catalog.coverage import Interval, subtract
+from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
-from catalog.files import Asked, BarFile
+from catalog.files import Asked, BarFile, Origin
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 
@@ -35,7 +35,7 @@ _MIGRATIONS = (
     );
     CREATE INDEX bar_files_of_folder ON bar_files (folder);
     CREATE TABLE instrument_files (
-        path TEXT PRIMARY KEY, folder TEXT, size INTEGER, mtime_ns INTEGER, definition TEXT
+        path TEXT PRIMARY KEY, folder TEXT, size INTEGER, mtime_ns INTEGER, definitions TEXT
     );
     CREATE INDEX instrument_files_of_folder ON instrument_files (folder);
     CREATE TABLE empties (
@@ -61,9 +61,9 @@ class Empty:
     """A span the broker answered with no bars, in which there is no file to say so."""
 
     interval: Interval
-    hours: str
+    hours: Hours
     con_id: int | None
-    origin: str
+    origin: Origin
 
 
 class Ledger:
@@ -76,6 +76,7 @@ class Ledger:
         finds damaged is put aside and begun anew. Raises `CatalogUnusable` when a newer
         Quarterdeck wrote it.
         """
+        self._path = path
         self._guard = threading.RLock()
         try:
             self._connection = _connect(path)
@@ -93,21 +94,33 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All statements inside are kept, or none; one inside another belongs to the outer."""
-        with self._guard:
+        with self._guard, self._told():
             if self._connection.in_transaction:
                 yield self._connection
                 return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._guard:
+        with self._guard, self._told():
             return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CatalogUnusable(
+                f"the ledger {self._path or 'in memory'} cannot be used",
+                str(error),
+                "look at the disk: is it full, is it there?",
+            ) from error
 
     def fact(self, name: str) -> str | None:
         """A remembered fact about the whole catalog."""
@@ -139,22 +152,22 @@ class Ledger:
                 [(*_bar_row(root, file), checked) for file in files],
             )
 
-    def definitions(self, folder: Path) -> dict[str, tuple[int, int, dict[str, object]]]:
-        """Size, mtime and definition of the instrument files in a folder, by name."""
+    def definitions(self, folder: Path) -> dict[str, tuple[int, int, list[dict[str, Any]]]]:
+        """Size, mtime and definitions of the instrument files in a folder, by name."""
         rows = self._rows(
-            "SELECT path, size, mtime_ns, definition FROM instrument_files WHERE folder = ?",
+            "SELECT path, size, mtime_ns, definitions FROM instrument_files WHERE folder = ?",
             str(folder),
         )
         return {Path(path).name: (*stamp, json.loads(text)) for path, *stamp, text in rows}
 
-    def remember_definition(
-        self, path: Path, size: int, mtime_ns: int, definition: dict[str, object]
+    def remember_definitions(
+        self, path: Path, size: int, mtime_ns: int, definitions: list[dict[str, Any]]
     ) -> None:
         """Take over what an instrument file holds; `path` is relative to the root."""
         with self.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO instrument_files VALUES (?, ?, ?, ?, ?)",
-                (str(path), str(path.parent), size, mtime_ns, json.dumps(definition)),
+                (str(path), str(path.parent), size, mtime_ns, json.dumps(definitions)),
             )
 
     def empties(self, series: Series) -> list[Empty]:
@@ -191,12 +204,7 @@ class Ledger:
 
     def sessions(self, instrument_id: str, hours: Hours, span: Interval) -> Sessions | None:
         """The sessions that touch `span`, or None unless all of it is known."""
-        known = self._rows(
-            "SELECT start, end FROM session_spans WHERE instrument_id = ? AND hours = ?",
-            instrument_id,
-            hours,
-        )
-        if subtract([span], known):
+        if subtract([span], self._session_spans(instrument_id, hours)):
             return None
         rows = self._rows(
             "SELECT date, open, close, zone, source FROM sessions WHERE instrument_id = ?"
@@ -236,9 +244,19 @@ class Ledger:
                     )
                 ],
             )
+            known = union([span, *self._session_spans(instrument_id, hours)])
             connection.execute(
-                "INSERT INTO session_spans VALUES (?, ?, ?, ?)", (instrument_id, hours, *span)
+                "DELETE FROM session_spans WHERE instrument_id = ? AND hours = ?",
+                (instrument_id, hours),
             )
+            connection.executemany(
+                "INSERT INTO session_spans VALUES (?, ?, ?, ?)",
+                [(instrument_id, hours, *interval) for interval in known],
+            )
+
+    def _session_spans(self, instrument_id: str, hours: Hours) -> list[Interval]:
+        statement = "SELECT start, end FROM session_spans WHERE instrument_id = ? AND hours = ?"
+        return [(start, end) for start, end in self._rows(statement, instrument_id, hours)]
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

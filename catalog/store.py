@@ -8,8 +8,7 @@ wait.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -31,10 +30,10 @@ from catalog.instruments import (
     InstrumentUnchanged,
     definition_path,
     encode,
-    read_definition,
+    read_definitions,
     same_instrument,
 )
-from catalog.inventory import Inventory
+from catalog.inventory import Inventory, steady
 from catalog.layout import series_folder
 from catalog.ledger import Ledger
 from catalog.listing import SeriesSummary, list_series
@@ -49,8 +48,6 @@ __all__ = [
     "InstrumentUnchanged",
     "Origin",
 ]
-
-_ATTEMPTS = 50
 
 
 class Catalog:
@@ -182,7 +179,7 @@ class Catalog:
                 return None
             staged = staging.folder / target.name
             staged.write_bytes(encoded)
-            if read_definition(staged) != definition:
+            if read_definitions(staged) != [definition]:
                 raise damaged(staged, "the instrument written does not read back")
             staging.publish(staged, target)
             self._ledger.remember_fact("origin", origin)
@@ -247,7 +244,7 @@ class Catalog:
             nothing = BarColumns.empty(files[0].price_precision, files[0].size_precision)
             return merge([nothing, *(read(file.path) for file in _touching(files, start, end))])
 
-        bars = _steady(attempt)
+        bars = steady(attempt)
         return bars.between(
             np.iinfo(np.int64).min if start is None else start,
             np.iinfo(np.int64).max if end is None else end,
@@ -279,7 +276,7 @@ class Catalog:
                 self._inventory.check(file)
             return [file.path for file in wanted]
 
-        return _steady(attempt)
+        return steady(attempt)
 
     # Coverage
 
@@ -293,9 +290,10 @@ class Catalog:
         return coverage.union(answered + [empty.interval for empty in self._ledger.empties(series)])
 
     def hours(self, series: Series) -> Hours | None:
-        """Which hours the series was asked for; None when none of its files says."""
+        """Which hours the series was asked for; None when nobody says."""
         files = self._inventory.series_files(series)
-        return next((file.asked.hours for file in files if file.asked), None)
+        answers = [file.asked for file in files if file.asked] + self._ledger.empties(series)
+        return answers[0].hours if answers else None
 
     def missing(
         self, series: Series, wanted: Interval, sessions: Sessions | None
@@ -384,11 +382,3 @@ def _overlapping(one: Path, other: Path) -> DataUnavailable:
         "start Quarterdeck again: what an interrupted write left is then finished",
         "or move away the file that another program wrote",
     )
-
-
-def _steady[T](attempt: Callable[[], T]) -> T:
-    """Read again when a writer renamed a file between its listing and its opening."""
-    for _ in range(_ATTEMPTS):
-        with suppress(FileNotFoundError):
-            return attempt()
-    raise CatalogUnusable("the catalog keeps changing", "files vanished while they were read")

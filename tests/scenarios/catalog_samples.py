@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,13 @@ def store_chunks(root: str, first: int, *, send: Callable[[int], None]) -> None:
         asked = chunk(number)
         given = bars(AAPL, 30, first_open=asked[0])
         store(catalog, AAPL, given, asked, report=lambda _, number=number: send(number))
+
+
+def store_on_a_small_disk(root: str) -> None:
+    """Store a day of AAPL where no file may grow over 6 kB, as when a disk is full."""
+    catalog = Catalog.open(Path(root))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
+    store(catalog, AAPL, bars(AAPL, 390), session(AAPL))
 
 
 def write_with_nautilus(root: str, bar_type: str, columns: BarColumns) -> None:

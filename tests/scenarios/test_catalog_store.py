@@ -228,6 +228,14 @@ def test_another_kind_of_bars_is_refused_and_nothing_changes(
     assert aapl.covered(AAPL) == [session(AAPL, minutes=60)]
 
 
+def test_the_hours_of_a_series_are_those_it_was_asked_for(aapl: Catalog) -> None:
+    assert aapl.hours(AAPL) is None
+    store(aapl, AAPL, bars(AAPL, 0), session(AAPL), hours="all")
+    assert aapl.hours(AAPL) == "all"
+    store(aapl, AAPL, bars(AAPL, 390), session(AAPL), hours="all")
+    assert aapl.hours(AAPL) == "all"
+
+
 def test_hours_do_not_mix_with_an_empty_answer_either(aapl: Catalog) -> None:
     store(aapl, AAPL, bars(AAPL, 0), session(AAPL))
     with pytest.raises(WrongInput, match="hours"):

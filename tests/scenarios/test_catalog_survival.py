@@ -33,6 +33,7 @@ from tests.scenarios.catalog_samples import (
     session,
     store,
     store_chunks,
+    store_on_a_small_disk,
     write_with_nautilus,
 )
 
@@ -262,6 +263,18 @@ def test_a_truncated_file_is_no_coverage_and_the_listing_says_so(aapl: Catalog) 
     assert [(one.damaged, one.files) for one in aapl.list_series()] == [(1, 1)]
     os.truncate(second, 0)
     assert [(one.series, one.damaged) for one in aapl.list_series()] == [(AAPL, 2)]
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(aapl: Catalog) -> None:
+    store(aapl, AAPL, bars(AAPL, 30), chunk(0))
+    before = aapl.files(AAPL)
+    with pytest.raises(CatalogUnusable, match="File too large") as told:
+        workers.run_blocking(store_on_a_small_disk, str(aapl.root))
+    assert "is it full" in told.value.steps[0]
+    again = Catalog.open(aapl.root)
+    assert again.checked_files(AAPL) == before
+    assert again.read_bars(AAPL) == bars(AAPL, 30)
+    assert store(again, AAPL, bars(AAPL, 390), session(AAPL)) == 360
 
 
 # The ledger
