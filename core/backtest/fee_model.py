@@ -7,19 +7,46 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, override
 
 from nautilus_trader.execution import FeeModel
-from nautilus_trader.model import Money, Price, Quantity
+from nautilus_trader.model import (
+    ClientOrderId,
+    Currency,
+    InstrumentId,
+    Money,
+    Price,
+    Quantity,
+)
 
-from core.backtest.fees import FeeRule, asset_kind
+from core.backtest.fees import AssetKind, FeeRule, asset_kind
 from core.backtest.guard import Failure
 
 
 @dataclass(slots=True)
 class _Bill:
-    """What one order has come to so far."""
+    """What an order that is filled in parts has come to so far."""
 
     units: Decimal = Decimal(0)
     value: Decimal = Decimal(0)
     charged: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What an instrument's fees depend on, read once: a fill should not cost a run its speed."""
+
+    kind: AssetKind
+    multiplier: Decimal
+    currency: Currency
+    cent: Decimal
+
+    @classmethod
+    def of(cls, instrument: Any) -> _Terms:
+        currency = instrument.quote_currency
+        return cls(
+            asset_kind(instrument.type_name),
+            instrument.multiplier.as_decimal(),
+            currency,
+            Decimal(1).scaleb(-currency.precision),
+        )
 
 
 class OrderFees(FeeModel):
@@ -32,25 +59,32 @@ class OrderFees(FeeModel):
     def __init__(self, rule: FeeRule, failure: Failure) -> None:
         self._rule = rule
         self._failure = failure
-        self._bills: dict[str, _Bill] = {}
+        self._terms: dict[InstrumentId, _Terms] = {}
+        self._bills: dict[ClientOrderId, _Bill] = {}
 
     @override
     def get_commission(
         self, order: Any, fill_quantity: Quantity, fill_px: Price, instrument: Any
     ) -> Money:
+        terms = self._terms.get(instrument.id)
+        if terms is None:
+            terms = self._terms[instrument.id] = _Terms.of(instrument)
         fee = Decimal(0)
         try:
-            bill = self._bills.setdefault(str(order.client_order_id), _Bill())
-            fee = self._growth(bill, fill_quantity.as_decimal(), fill_px.as_decimal(), instrument)
+            fee = self._growth(terms, order, fill_quantity, fill_px)
         except Exception as error:
             self._failure.keep(error)
-        return Money.from_decimal(fee, instrument.quote_currency)
+        return Money(float(fee), terms.currency)
 
-    def _growth(self, bill: _Bill, units: Decimal, price: Decimal, instrument: Any) -> Decimal:
-        cent = Decimal(1).scaleb(-instrument.quote_currency.precision)
+    def _growth(self, terms: _Terms, order: Any, quantity: Quantity, price: Price) -> Decimal:
+        units = quantity.as_decimal()
+        value = units * abs(price.as_decimal()) * terms.multiplier
+        if quantity == order.quantity:
+            return self._rule(terms.kind, units, value).quantize(terms.cent, ROUND_HALF_EVEN)
+        bill = self._bills.setdefault(order.client_order_id, _Bill())
         bill.units += units
-        bill.value += units * abs(price) * instrument.multiplier.as_decimal()
-        whole = self._rule(asset_kind(instrument.type_name), bill.units, bill.value)
-        growth = whole.quantize(cent, ROUND_HALF_EVEN) - bill.charged
+        bill.value += value
+        whole = self._rule(terms.kind, bill.units, bill.value)
+        growth = whole.quantize(terms.cent, ROUND_HALF_EVEN) - bill.charged
         bill.charged += growth
         return growth

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from nautilus_trader.model import Bar
 from nautilus_trader.persistence import BarDataWrangler
 
@@ -52,7 +53,7 @@ class Stream:
     @property
     def traded(self) -> bool:
         """Whether any bar has a volume."""
-        return bool(self.table["volume"].cast(pa.float64()).to_numpy().any())
+        return bool(pc.max(self.table["volume"]).as_py())
 
     def of_side(self, side: PriceSide) -> Stream:
         """The same bars under the name of another side."""

@@ -14,6 +14,10 @@ type FeeRule = Callable[[AssetKind, Decimal, Decimal], Decimal]
 Partial fills of one order share its minimum and maximum: each costs what the total grew by.
 """
 
+_A_SHARE, _LEAST_FOR_STOCK, _MOST_OF_STOCK = Decimal("0.005"), Decimal(1), Decimal("0.01")
+_A_CONTRACT = Decimal("2.25")
+_OF_CURRENCY, _LEAST_FOR_CURRENCY = Decimal("0.00002"), Decimal(2)
+
 _FUTURES_TYPES = frozenset({"FuturesContract", "FuturesSpread", "CryptoFuture"})
 _FX_TYPES = frozenset({"CurrencyPair"})
 
@@ -34,11 +38,11 @@ def ibkr_fixed(kind: AssetKind, units: Decimal, value: Decimal) -> Decimal:
     """
     match kind:
         case "stock":
-            return min(max(units * Decimal("0.005"), Decimal(1)), value * Decimal("0.01"))
+            return min(max(units * _A_SHARE, _LEAST_FOR_STOCK), value * _MOST_OF_STOCK)
         case "future":
-            return units * Decimal("2.25")
+            return units * _A_CONTRACT
         case "fx":
-            return max(value * Decimal("0.00002"), Decimal(2))
+            return max(value * _OF_CURRENCY, _LEAST_FOR_CURRENCY)
 
 
 def zero(_kind: AssetKind, _units: Decimal, _value: Decimal) -> Decimal:
