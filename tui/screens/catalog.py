@@ -113,7 +113,11 @@ class CatalogScreen(BaseScreen):
         return any(line.event.source == "catalog" for line in fresh)
 
     async def _load(self, catalog: Catalog) -> None:
-        self._series = await asyncio.to_thread(lambda: listed(catalog.list_series()))
+        try:
+            self._series = await asyncio.to_thread(lambda: listed(catalog.list_series()))
+        except QuarterdeckError as error:
+            self.query_one(ResultTable).show((), empty=f"{error}. r tries again.")
+            raise
         self._show_list()
 
     def _show_list(self) -> None:
