@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from catalog import workers
 from catalog.coverage import Interval, intersect, subtract
@@ -87,7 +88,7 @@ async def plan_series(
     series = Series(lookup.id, spec)
     around_the_clock = lookup.info["sec_type"] in _AROUND_THE_CLOCK
     hours = request.hours or ("all" if around_the_clock else "regular")
-    sessions = await _sessions(lookup, hours, typed, catalog, broker, report)
+    sessions = await _sessions(lookup, hours, typed, catalog, broker, clock(), report)
     wanted = resolve_range(typed, spec, sessions, clock())
     if wanted is None:
         return SeriesPlan(series, hours, sessions, None)
@@ -122,6 +123,7 @@ async def _sessions(
     typed: TypedRange,
     catalog: Catalog,
     broker: PatientBroker,
+    now: datetime,
     report: Report,
 ) -> Sessions:
     span = typed.span(lookup.info["time_zone"])
@@ -141,9 +143,23 @@ async def _sessions(
         report(CalendarUsed(lookup.id, reason))
         venue = Series(lookup.id, BarSpec(1, "DAY")).venue
         sessions = await workers.run(calendar_sessions, venue, span, hours)
-    if isinstance(answer, Sessions | Empty):  # the broker may know better another time
-        await asyncio.to_thread(catalog.store_sessions, lookup.id, hours, span, sessions)
+    if isinstance(answer, Sessions | Empty):  # after another failure it may tell next time
+        settled = _settled(span, sessions, now)
+        await asyncio.to_thread(catalog.store_sessions, lookup.id, hours, settled, sessions)
     return sessions
+
+
+def _settled(span: Interval, sessions: Sessions, now: datetime) -> Interval:
+    """The part of a span whose sessions will not change any more.
+
+    It may reach a little into the future, to the end of today. That is settled when today's
+    session is among the answers; else the broker may still come to know of it.
+    """
+    start, end = span
+    last = datetime.fromtimestamp((end - 1) // NANOS_PER_SECOND, ZoneInfo(sessions.zone)).date()
+    moment = int(now.timestamp()) * NANOS_PER_SECOND
+    told = len(sessions) and int(sessions.dates[-1]) >= (last - date(1970, 1, 1)).days
+    return span if end <= moment or told else (start, max(start, moment))
 
 
 async def _data_begin(

@@ -287,6 +287,8 @@ async def test_each_asset_class_over_a_trading_date(
     definition = desk.catalog.instrument(canonical)
     assert definition is not None
     assert definition["type"] == kind
+    again = await desk.fetch(typed, bars, "2026-11-18", "2026-11-18")
+    assert (again.outcome, again.requests) == ("nothing to do", 0)
 
 
 async def test_an_expired_future_is_fetched_too(desk: Desk) -> None:
