@@ -167,6 +167,17 @@ def test_months_are_files_of_their_own_and_ranges_find_them(aapl: Catalog) -> No
     assert len(aapl.read_bars(AAPL, START + 10 * DAY, START + 11 * DAY)) == 0
 
 
+@pytest.mark.parametrize(
+    "symbol", ["BRK B", "EUR/USD", "^SPX", "ÜBER", 'a#b%c*d?e~f"g<h>i|j[k]l{m}n`o']
+)
+def test_bars_nautilus_wrote_are_found_under_any_symbol(catalog: Catalog, symbol: str) -> None:
+    series = Series(f"{symbol}.VENUE", AAPL.spec)
+    given = bars(AAPL, 10)
+    workers.run_blocking(write_with_nautilus, str(catalog.root), series.bar_type, given)
+    assert catalog.read_bars(series) == given
+    assert [one.series for one in catalog.list_series()] == [series]
+
+
 # What was asked
 
 

@@ -8,6 +8,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -313,6 +315,30 @@ def test_a_catalog_that_may_only_be_read_is_read(
     with pytest.raises(WrongInput, match="cannot be written"):
         store(readable, AAPL, bars(AAPL, 0), session(AAPL, day=1))
     assert sorted(path.name for path in (aapl.root / ".quarterdeck").iterdir()) == before
+
+
+# The process it runs in
+
+DAILY_USE = """
+import sys
+from pathlib import Path
+from catalog.store import Catalog
+from tests.scenarios.catalog_samples import AAPL, bars, session, store
+
+catalog = Catalog.open(Path(sys.argv[1]))
+assert store(catalog, AAPL, bars(AAPL, 390), session(AAPL)) == 390
+assert len(catalog.read_bars(AAPL)) == 390
+assert catalog.instrument("AAPL.NASDAQ") and catalog.list_series() and catalog.checked_files(AAPL)
+print(*{"pandas", "nautilus_trader", "exchange_calendars"} & sys.modules.keys())
+"""
+
+
+def test_the_dashboards_process_loads_no_engine_and_no_pandas(aapl: Catalog) -> None:
+    root = Path(__file__).parents[2]
+    loaded = subprocess.check_output(
+        [sys.executable, "-c", DAILY_USE, str(aapl.root)], text=True, cwd=root
+    )
+    assert loaded.split() == []
 
 
 # Sessions
