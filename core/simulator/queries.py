@@ -1,5 +1,6 @@
 """What a historical request asks for, read off the wire and checked as a gateway checks it."""
 
+import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from core.simulator.protocol import Fields, Refusal
 
 # The zone a time without one is taken to be in: where this gateway's operator would sit.
 OPERATOR_ZONE = "US/Eastern"
+# An end in another year is taken for a slip of the pen.
+FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 DAY = 86_400
 WEEK = 7 * DAY
@@ -113,12 +116,9 @@ class Duration:
             seconds = {"S": 1, "D": DAY, "W": WEEK}[self.unit]
             return end - timedelta(seconds=self.count * seconds)
         months = end.year * 12 + end.month - 1 - self.count * (12 if self.unit == "Y" else 1)
-        for day in (end.day, 30, 29, 28):
-            try:
-                return end.replace(year=months // 12, month=months % 12 + 1, day=day)
-            except ValueError:
-                continue  # the month is shorter
-        raise AssertionError("every month has 28 days")
+        year, month = months // 12, months % 12 + 1
+        day = min(end.day, calendar.monthrange(year, month)[1])
+        return end.replace(year=year, month=month, day=day)
 
 
 @dataclass(frozen=True)
@@ -232,4 +232,6 @@ def parse_end(end: str, now: datetime) -> datetime:
         moment = datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=at)
     except (ValueError, OSError, KeyError):  # no such date, no such zone
         raise Refusal(10314, _BAD_END) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Refusal(10314, _BAD_END)
     return moment.astimezone(UTC)

@@ -1,11 +1,13 @@
 """The simulated gateway as a server: login, broken clients, cancelling, pacing, its own process."""
 
 import asyncio
+import random
 import struct
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import product
 
 import ib_async
 import psutil
@@ -83,9 +85,9 @@ class RawClient:
             pass
         return client
 
-    def ask_minutes(self, request_id: int) -> None:
+    def ask_bars(self, request_id: int, *, end: str, size: str, duration: str) -> None:
         stock = (0, "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "")
-        self.send(20, request_id, *stock, 0, "", "1 min", "1 D", 1, "TRADES", 2, 0, "")
+        self.send(20, request_id, *stock, 0, end, size, duration, 1, "TRADES", 2, 0, "")
 
     def send(self, *fields: object) -> None:
         body = "".join(f"{field}\0" for field in fields).encode()
@@ -184,6 +186,33 @@ async def test_a_message_nobody_knows_is_answered_and_the_session_goes_on(
     client.writer.close()
 
 
+async def test_no_message_however_odd_ends_a_session(gateway: SimulatedGateway) -> None:
+    rng = random.Random(20240611)
+    words = ["", "0", "-1", "x", "9" * 400, "é²", "AAPL", "STK", "SMART", "1 D", "1 min", "TRADES"]
+    client = await RawClient.logged_in(gateway.port, client_id=9)
+    for _ in range(2000):
+        message_id = rng.choice([*range(-1, 48), *range(50, 110), "what"])
+        client.send(message_id, *rng.choices(words, k=rng.randrange(24)))
+    client.send(49, 1)
+    while (await client.receive())[0] != "49":
+        pass
+    client.writer.close()
+
+
+ENDS = ["", "00010101-00:00:00", "19000101-00:00:00", "20350101-00:00:00", "99991231-23:59:59"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_every_range_however_far_is_answered(gateway: SimulatedGateway, end: str) -> None:
+    client = await RawClient.logged_in(gateway.port, client_id=9)
+    durations, sizes = ["1 S", "1 D", "365 D", "52 W", "1 M", "68 Y"], ["8 hours", "1 day", "1M"]
+    for number, (duration, size) in enumerate(product(durations, sizes)):
+        client.ask_bars(number, end=end, size=size, duration=duration)
+        answer = await client.receive()
+        assert (answer[0], answer[1]) == ("17", str(number)) or answer[3] in ("162", "10314")
+    client.writer.close()
+
+
 async def test_the_bar_in_progress_is_there_and_grows(gateway: SimulatedGateway) -> None:
     async with session(gateway.port) as ib:
         minutes = await bars(ib, "1 min")
@@ -208,7 +237,7 @@ async def test_the_bar_in_progress_is_there_and_grows(gateway: SimulatedGateway)
 async def test_an_open_request_can_be_cancelled_once() -> None:
     async with SimulatedGateway(now=NOW, latency=30) as slow:
         client = await RawClient.logged_in(slow.port)
-        client.ask_minutes(28)
+        client.ask_bars(28, end="", size="1 min", duration="1 D")
         for _ in range(2):
             client.send(25, 1, 28)
         assert (await client.receive())[2:5] == [
@@ -226,7 +255,7 @@ async def test_fifty_requests_may_be_open() -> None:
     async with SimulatedGateway(now=NOW, latency=30) as slow:
         client = await RawClient.logged_in(slow.port)
         for request_id in range(51):
-            client.ask_minutes(request_id)
+            client.ask_bars(request_id, end="", size="1 min", duration="1 D")
         answer = await client.receive()
         assert answer[2:4] == ["50", "162"]
         assert answer[4].endswith("Historical data request pacing violation")
