@@ -60,8 +60,9 @@ class Staging:
             _refuse_taken(target)
         assert staged.asked is not None
         intent = {
-            "target": str(target),
-            "replaces": [str(path) for path in replaces],
+            "folder": str(target.parent.relative_to(_root_of(self.folder))),
+            "target": target.name,
+            "replaces": [path.name for path in replaces],
             "sha256": staged.asked.sha256,
         }
         note = self.folder / _INTENT
@@ -91,6 +92,9 @@ def writing(root: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[Staging
             staging.folder.mkdir()
             try:
                 yield staging
+            except BaseException:
+                _finish(staging.folder)
+                raise
             finally:
                 shutil.rmtree(staging.folder, ignore_errors=True)
     except PermissionError as error:
@@ -155,18 +159,23 @@ def _described(owner: Path) -> str:
 
 
 def _finish(left_over: Path) -> None:
-    """Complete the publication a dead writer was in the middle of, if its content is in place."""
+    """Complete the publication a writer died or failed in, if its content is in place."""
     try:
         intent = json.loads((left_over / _INTENT).read_text())
     except (OSError, ValueError):
         return  # it died before it touched any file of the catalog
-    target, replaces = Path(intent["target"]), [Path(path) for path in intent["replaces"]]
+    folder = _root_of(left_over) / intent["folder"]
+    target, replaces = folder / intent["target"], [folder / name for name in intent["replaces"]]
     for path in (target, replaces[0]):
         with suppress(FileNotFoundError, QuarterdeckError):
             file = inspect(path)
             if file and file.asked and file.asked.sha256 == intent["sha256"]:
                 _settle(target, [path, *replaces])
                 return
+
+
+def _root_of(staging: Path) -> Path:
+    return staging.parents[len(PRIVATE.parts) + 1]
 
 
 def _refuse_taken(target: Path) -> None:

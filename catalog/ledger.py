@@ -84,6 +84,8 @@ class Ledger:
             if path is None or isinstance(error, sqlite3.OperationalError):
                 raise CatalogUnusable(f"the ledger {path} cannot be opened", str(error)) from error
             path.replace(path.with_suffix(".damaged"))
+            for name in (f"{path.name}-wal", f"{path.name}-shm"):
+                path.with_name(name).unlink(missing_ok=True)
             self._connection = _connect(path)
 
     def close(self) -> None:

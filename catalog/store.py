@@ -202,10 +202,11 @@ class Catalog:
         new.
 
         Bars outside `asked` and bars already held are dropped; an answer without bars is kept as
-        an empty span. All of it is one commit under the writer lock: staged, read back, compared,
-        renamed in, entered in the ledger. Raises `CatalogUnusable` when the instrument is not
-        stored, `WrongInput` when the answer must not mix with what the series holds, `DamagedFile`
-        when a file of the series cannot be read, `ValueError` when the bars are out of order.
+        an empty span. Under one hold of the writer lock each file is staged, read back, compared
+        and renamed in, then the ledger learns of all. Raises `CatalogUnusable` when the instrument
+        is not stored, `WrongInput` when the answer must not mix with what the series holds,
+        `DamagedFile` when a file of the series cannot be read, `ValueError` when the bars are out
+        of order.
         """
         if np.any(np.diff(bars.ts) <= 0):
             raise ValueError(f"bars of {series} are out of order")

@@ -140,6 +140,24 @@ def test_the_next_writer_finishes_a_rename_that_a_dead_one_began(
     ]
 
 
+def test_a_writer_that_fails_between_two_renames_finishes_before_it_tells(
+    aapl: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(aapl, AAPL, bars(AAPL, 30), chunk(0))
+    settle, refusals = commit._settle, [OSError("the disk hiccups")]
+
+    def fail_once(target: Path, replaces: list[Path]) -> None:
+        if refusals:
+            raise refusals.pop()
+        settle(target, replaces)
+
+    monkeypatch.setattr(commit, "_settle", fail_once)
+    with pytest.raises(CatalogUnusable, match="hiccups"):
+        store(aapl, AAPL, bars(AAPL, 60), chunk(1))
+    assert aapl.read_bars(AAPL) == bars(AAPL, 60)
+    assert named_range(aapl.files(AAPL)[0].name) == (chunk(0)[0] + MINUTE, chunk(1)[1])
+
+
 # Other writers
 
 
@@ -296,8 +314,6 @@ def test_a_ledger_of_a_newer_version_is_refused_untouched(aapl: Catalog) -> None
 def test_a_ledger_of_garbage_is_put_aside_and_made_anew(aapl: Catalog) -> None:
     store(aapl, AAPL, bars(AAPL, 60), session(AAPL, minutes=60))
     aapl.close()
-    for path in (aapl.root / ".quarterdeck").glob("ledger.sqlite-*"):
-        path.unlink()
     (aapl.root / ".quarterdeck" / "ledger.sqlite").write_bytes(b"garbage " * 1_000)
     assert Catalog.open(aapl.root).covered(AAPL) == [session(AAPL, minutes=60)]
     assert (aapl.root / ".quarterdeck" / "ledger.damaged").exists()
