@@ -327,7 +327,14 @@ class Catalog:
         content = self._inventory.folder(series_folder(series))
         if content.damaged:
             raise content.damaged[0]
-        return [file for file in content.files if file.series == series]
+        files = [file for file in content.files if file.series == series]
+        if len({(file.price_precision, file.size_precision) for file in files}) > 1:
+            raise DataUnavailable(
+                f"the files of {series} mix precisions",
+                f"another program wrote bars of other decimals into {files[0].path.parent}",
+                "move the files of one precision away, then fetch their range again",
+            )
+        return files
 
     def _require_contract(self, instrument_id: str, con_id: int | None) -> None:
         known = self.con_id(instrument_id)

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +230,15 @@ def test_a_foreign_file_over_several_months_is_taken_in_whole(aapl: Catalog) -> 
     assert store(aapl, AAPL, new, asked) == 30
     assert len(aapl.read_bars(AAPL)) == 33
     assert union([*aapl.covered(AAPL), asked]) == aapl.covered(AAPL)
+
+
+def test_files_of_two_precisions_are_told_before_anyone_reads_them_as_one(aapl: Catalog) -> None:
+    store(aapl, AAPL, bars(AAPL, 30), chunk(0))
+    finer = replace(bars(AAPL, 30, first_open=chunk(5)[0]), price_precision=4)
+    workers.run_blocking(write_with_nautilus, str(aapl.root), AAPL.bar_type, finer)
+    for use in (aapl.read_bars, aapl.checked_files):
+        with pytest.raises(DataUnavailable, match="mix precisions"):
+            use(AAPL)
 
 
 # Damage
