@@ -1,13 +1,8 @@
-"""The session with TWS or IB Gateway: connect, watch, leave. Read-only, always.
-
-`ib_async` is imported in a thread at the first connection: it takes 0.4 s, which the first paint
-does not have.
-"""
+"""The session with TWS or IB Gateway: connect, watch, leave. Read-only, always."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from catalog.errors import BrokerUnavailable
 from catalog.events import Event, Level, Report, ignore
 from core.ibkr import refusals
+from core.ibkr.handshake import CLIENT_ID_IN_USE, IdInUse, new_client, shake_hands
 from core.ibkr.notices import FarmState, Notice, meaning
 
 if TYPE_CHECKING:
@@ -29,14 +24,8 @@ if TYPE_CHECKING:
 CLIENT_IDS = range(1, 11)
 """Tried in this order when no client id is given."""
 
-_CLIENT_ID_IN_USE = 326
 _KEPT_NOTICES = 500
 _SIMULATED_PREFIX = "DUSIM"
-
-# ib_async tells its errors by events too; its log lines must not reach the terminal.
-_ib_logger = logging.getLogger("ib_async")
-_ib_logger.propagate = False
-_ib_logger.addHandler(logging.NullHandler())
 
 
 class ConnectionKind(StrEnum):
@@ -244,83 +233,18 @@ class BrokerSession:
         raise refusals.client_id_in_use(str(self.endpoint), candidates, refusal)
 
     async def _attempt(self, client_id: int) -> str | None:
-        """One attempt: None when the session stands, the gateway's text when the id is in use.
-
-        ib_async waits for its whole timeout when the gateway closes the socket or refuses the
-        client id, so its events race against it and one deadline of ours covers all steps.
-        """
-        ib_async: Any = await asyncio.to_thread(import_module, "ib_async")
-        ib: IB = ib_async.IB()
-        ib.RaiseRequestErrors = True
-        refused: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-
-        def on_error(_: int, code: int, text: str, __: object) -> None:
-            if code == _CLIENT_ID_IN_USE and not refused.done():
-                refused.set_result(text)
-
-        def on_closed(_: str) -> None:
-            if not refused.done():
-                refused.set_result(None)
-
-        ib.errorEvent += on_error
-        ib.errorEvent += self._on_error
-        ib.client.apiError += on_closed
-        ib.client.conn.disconnected += on_closed  # all there is for a clean end of the stream
-        attempt = asyncio.create_task(
-            ib.connectAsync(
-                self.endpoint.host,
-                self.endpoint.port,
-                client_id,
-                timeout=None,
-                readonly=True,
-                fetchFields=ib_async.StartupFetchNONE,
-            )
-        )
+        """One attempt: None when the session stands, the gateway's text when the id is in use."""
+        ib = await new_client()
+        ib.errorEvent += self._on_error  # notices come before the session stands
         try:
-            await asyncio.wait(
-                {attempt, refused},
-                timeout=self.endpoint.timeout,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            # A failing attempt reports an API error too: its own exception says more.
-            if attempt.done():
-                self._raise_failure(attempt)
-                self._adopt(ib, client_id)
-                return None
-            if refused.done():
-                text = refused.result()
-                if text is None:
-                    raise refusals.closed(str(self.endpoint))
-                return text
-            raise self._too_late(ib)
+            await shake_hands(ib, self.endpoint, client_id)
+        except IdInUse as error:
+            return str(error)
         finally:
-            ib.errorEvent -= on_error
-            ib.client.apiError -= on_closed
-            ib.client.conn.disconnected -= on_closed
-            if self._ib is not ib:
+            if not ib.isConnected():
                 self._unhook(ib)
-                attempt.cancel()
-                await asyncio.wait({attempt})
-                ib.disconnect()
-
-    def _raise_failure(self, attempt: asyncio.Task[Any]) -> None:
-        try:
-            attempt.result()
-        except ConnectionError as error:
-            if error.errno is None:  # ib_async's own: the socket broke while connecting
-                raise refusals.closed(str(self.endpoint)) from None
-            raise refusals.nobody_listens(str(self.endpoint), error) from None
-        except OSError as error:
-            raise refusals.nobody_listens(str(self.endpoint), error) from None
-
-    def _too_late(self, ib: IB) -> BrokerUnavailable:
-        where, seconds = str(self.endpoint), self.endpoint.timeout
-        client: Any = ib.client
-        if not client.conn.isConnected():
-            return refusals.unreachable(where, seconds)
-        if not client.isConnected():
-            return refusals.silent(where, seconds)
-        return refusals.not_logged_in(where, seconds)
+        self._adopt(ib, client_id)
+        return None
 
     def _adopt(self, ib: IB, client_id: int) -> None:
         ib.disconnectedEvent += self._on_dropped
@@ -346,7 +270,7 @@ class BrokerSession:
         self._become(ConnectionKind.DISCONNECTED, error.reason, error.steps)
 
     def _on_error(self, request_id: int, code: int, text: str, _: object) -> None:
-        if request_id != -1 or code == _CLIENT_ID_IN_USE:
+        if request_id != -1 or code == CLIENT_ID_IN_USE:
             return
         said = meaning(code, text)
         self.notices.append(Notice(datetime.now(UTC), code, text, said.level))

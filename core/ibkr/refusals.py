@@ -23,6 +23,15 @@ def nobody_listens(endpoint: str, cause: OSError) -> BrokerUnavailable:
     )
 
 
+def unknown_host(endpoint: str, host: str) -> BrokerUnavailable:
+    """The host's name has no address."""
+    return BrokerUnavailable(
+        f"cannot reach the broker at {endpoint}",
+        f"there is no host named '{host}'",
+        "check the host in the profile or after --host; 127.0.0.1 is this machine",
+    )
+
+
 def unreachable(endpoint: str, seconds: float) -> BrokerUnavailable:
     """No answer even to the TCP connection."""
     return BrokerUnavailable(

@@ -218,7 +218,11 @@ def as_error(failure: Failure, doing: str) -> QuarterdeckError:
                 "log out of other sessions of the same user",
             )
         case Refused(code, text):
-            return DataUnavailable(title, f"error {code}: {text}", "change the request accordingly")
+            return DataUnavailable(
+                title,
+                f"error {code}: {text}",
+                f"look up {code} among IBKR's message codes, then change the request or retry",
+            )
 
 
 async def _history(

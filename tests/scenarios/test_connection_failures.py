@@ -114,6 +114,26 @@ async def test_a_closed_port_fails_at_once_and_says_what_to_start() -> None:
     assert session.state.reason == error.reason
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70])
+async def test_a_host_that_does_not_exist_is_named(host: str) -> None:
+    session = BrokerSession(Endpoint(host, 4002, 7))
+    with pytest.raises(BrokerUnavailable) as raised:
+        await session.connect()
+    assert host in raised.value.reason
+
+
+async def test_what_is_no_gateway_is_refused_at_once() -> None:
+    async def speak_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(4)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    async with listener(speak_http) as port:
+        error, _, seconds = await refusal(port)
+    assert seconds < 1
+    assert "handshake" in error.reason
+
+
 async def test_a_silent_listener_fails_in_the_configured_time() -> None:
     async with listener(stay_silent) as port:
         error, _, seconds = await refusal(port, timeout=0.6)
