@@ -74,7 +74,7 @@ def equity_curve(cash: float, markets: Sequence[Marks], fills: Iterable[Fill]) -
     """Equity = cash - Σ units · price · multiplier - fees + position · close · multiplier, with
     one point a bar stamp, the fills at that stamp included."""
     ts = np.unique(np.concatenate([market.ts for market in markets]))
-    value = np.full(len(ts), cash)
+    value = np.full(len(ts), cash, dtype=np.float64)
     gross = np.zeros(len(ts))
     by_instrument = _by_instrument(fills)
     for market in markets:

@@ -59,11 +59,11 @@ class Traded:
 
 def simulate(task: Task, send: Callable[[Progress], None]) -> Outcome:
     """Run the task's strategy and write its tables. Raises `WrongInput` and `DataUnavailable`."""
-    began = time.perf_counter()
     traded = [_traded(each, task) for each in task.data.instruments]
     cash = task.spec.starting_cash()
     by_venue = split(cash, sorted({each.venue for each in traded}))
     failure = Failure(task.spec.strategy)
+    began = time.perf_counter()
     engine = _engine(task, traded, by_venue, failure)
     _run(engine, traded, failure, send, began)
     seconds = time.perf_counter() - began

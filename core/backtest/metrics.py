@@ -70,15 +70,15 @@ class Metrics:
     rejected: int
     """Orders the engine refused, at whatever gate."""
     bars: int
-    """Bars the engine processed."""
+    """Bars the strategy saw."""
     seconds: float
-    """Wall time from the first bar read to the last one processed."""
+    """Wall time of the engine, from its start to the last bar processed; reading files aside."""
     days: int
     """Daily returns."""
 
     @property
     def bars_per_s(self) -> float:
-        """Bars processed a second."""
+        """Bars a second of the engine's time."""
         return self.bars / self.seconds if self.seconds else 0.0
 
 

@@ -1,0 +1,157 @@
+"""Runs are kept whole, found again, and never half there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
+from core.backtest.accounting import Fill, Trade
+from core.backtest.metrics import Metrics
+from core.backtest.records import EQUITY, FILLS, ORDERS, TRADES, Order
+from core.backtest.results import RunResult, RunStore, StoredRun
+from core.backtest.spec import RunSpec
+from core.backtest.tables import write_columns, write_rows
+from core.backtest.venues import VenueDetected
+
+SPEC = RunSpec("buy_and_hold", {}, ("AAPL.NASDAQ",), start="2024-01-02", end="2024-01-03")
+METRICS = Metrics(
+    start_equity=100.0,
+    end_equity=110.0,
+    total_return=0.1,
+    benchmark_return=0.1,
+    cagr=None,
+    volatility=None,
+    sharpe=None,
+    sortino=None,
+    max_drawdown=0.0,
+    calmar=None,
+    exposure=1.0,
+    leverage=0.9,
+    trades=0,
+    open_trades=1,
+    win_rate=None,
+    profit_factor=None,
+    expectancy=None,
+    fees=1.0,
+    rejected=0,
+    bars=2,
+    seconds=0.1,
+    days=1,
+)
+FILL = Fill(1, "AAPL.NASDAQ", "O-1", 1.0, 100.0, 1.0)
+OPEN_TRADE = Trade("AAPL.NASDAQ", "long", 1.0, 1, 100.0, None, None, 10.0, 1.0)
+ORDER = Order(1, "AAPL.NASDAQ", "O-1", "BUY", "MARKET", 1.0, 1.0, 100.0, "FILLED", "")
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+def keep_one(store: RunStore, now: datetime = NOW) -> StoredRun:
+    staging = store.begin(now)
+    ts = np.array([1, 2])
+    values = np.array([100.0, 110.0])
+    write_columns(staging / EQUITY, {"ts": ts, "value": values, "gross": values})
+    write_rows(staging / FILLS, Fill, [FILL])
+    write_rows(staging / TRADES, Trade, [OPEN_TRADE])
+    write_rows(staging / ORDERS, Order, [ORDER])
+    venue = VenueDetected(venue="NASDAQ", source="instrument", instrument_id="AAPL.NASDAQ")
+    result = RunResult(
+        staging.name,
+        "done",
+        "t0",
+        "t1",
+        venues=(venue,),
+        warnings=("a warning",),
+        metrics=METRICS,
+    )
+    return store.keep(staging, SPEC, result, [{"message": "hello"}])
+
+
+def test_a_kept_run_is_read_back_as_it_was(tmp_path: Path) -> None:
+    kept = keep_one(RunStore(tmp_path))
+    read = RunStore(tmp_path).load(kept.run_id)
+    assert read.run_id.startswith("20240506-070809-")
+    assert (read.spec, read.result) == (kept.spec, kept.result)
+    assert read.result.venues[0].source == "instrument"
+    assert read.metrics == METRICS
+    assert (read.fills, read.trades, read.orders) == ((FILL,), (OPEN_TRADE,), (ORDER,))
+    assert read.equity.ts.tolist() == [1, 2]
+    assert read.equity.value.tolist() == [100.0, 110.0]
+    assert read.log == ({"message": "hello"},)
+
+
+def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    assert store.list() == []
+    first, second = keep_one(store), keep_one(store, NOW.replace(hour=8))
+    assert [run.run_id for run in store.list()] == [second.run_id, first.run_id]
+
+
+def test_the_index_follows_the_folders(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    first, second = keep_one(store), keep_one(store, NOW.replace(hour=8))
+    (tmp_path / "index.sqlite").unlink()
+    assert [run.run_id for run in store.list()] == [second.run_id, first.run_id]
+    shutil.rmtree(tmp_path / first.run_id)
+    assert [run.run_id for run in store.list()] == [second.run_id]
+
+
+def test_what_is_not_kept_is_not_listed_and_what_is_discarded_is_gone(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    staging = store.begin(NOW)
+    assert store.list() == []
+    store.discard(staging)
+    assert not staging.exists()
+
+
+def test_folders_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    own = store.begin(NOW)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    orphan = own.parent.parent / str(ended.pid) / "20240101-000000-abcdef"
+    orphan.mkdir(parents=True)
+    store.begin(NOW)
+    assert own.exists()
+    assert not orphan.parent.exists()
+
+
+def test_a_failed_run_is_kept_with_its_reason_and_has_no_figures(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    staging = store.begin(NOW)
+    error = {"title": "it broke", "reason": "because", "steps": []}
+    store.keep(staging, SPEC, RunResult(staging.name, "failed", "t0", "t1", error=error), [])
+    read = store.load(store.list()[0].run_id)
+    assert read.result.error == error
+    assert len(read.equity.ts) == 0
+    with pytest.raises(DataUnavailable, match="it broke"):
+        _ = read.metrics
+
+
+@pytest.mark.parametrize("run_id", ["nothing", "", "..", "../elsewhere", ".staging"])
+def test_an_unknown_run_is_refused(tmp_path: Path, run_id: str) -> None:
+    store = RunStore(tmp_path / "runs")
+    kept = keep_one(store)
+    with pytest.raises(WrongInput) as refusal:
+        store.load(run_id)
+    assert kept.run_id in refusal.value.reason
+
+
+def test_a_damaged_run_is_told(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    kept = keep_one(store)
+    (tmp_path / kept.run_id / FILLS).write_bytes(b"nonsense")
+    with pytest.raises(DataUnavailable, match="cannot be read"):
+        store.load(kept.run_id)
+    assert [run.run_id for run in store.list()] == [kept.run_id]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(CatalogUnusable, match="cannot be stored"):
+        RunStore(tmp_path / "runs").begin(NOW)
+    assert (tmp_path / "runs").read_text() == "a file"
