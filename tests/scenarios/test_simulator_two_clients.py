@@ -150,6 +150,24 @@ def _moment(value: Any) -> Any:
     return datetime.fromisoformat(f"{words[0]} {words[1]}").replace(tzinfo=zone)
 
 
+async def test_weeks_and_months_are_dated_by_their_last_session(both: Both) -> None:
+    """As a real gateway does; Friday 29 March 2024 was a holiday."""
+    end = "20240415-00:00:00"
+    days = await ib_async_bars(both, AAPL, end, "2 M", "1 day", "TRADES", 1, 2)
+    weeks = await ib_async_bars(both, AAPL, end, "2 W", "1 week", "TRADES", 1, 2)
+    months = await ib_async_bars(both, AAPL, end, "1 M", "1 month", "TRADES", 1, 2)
+
+    assert [bar.date for bar in weeks] == [date(2024, 4, 5), date(2024, 4, 12)]
+    assert [bar.date for bar in months] == [date(2024, 3, 28), date(2024, 4, 12)]
+    first_week = [bar for bar in days if date(2024, 4, 1) <= bar.date <= date(2024, 4, 5)]
+    march = [bar for bar in days if bar.date.month == 3]
+    for whole, parts in ((weeks[0], first_week), (months[0], march)):
+        assert (whole.open, whole.close) == (parts[0].open, parts[-1].close)
+        assert whole.high == max(bar.high for bar in parts)
+        assert whole.low == min(bar.low for bar in parts)
+        assert whole.volume == sum(bar.volume for bar in parts)
+
+
 async def test_both_clients_find_the_same_symbols(both: Both) -> None:
     theirs = await both.ib.reqMatchingSymbolsAsync("A")
     official = await both.official.ask(both.official.reqMatchingSymbols, "A")

@@ -1,7 +1,8 @@
 """Simulated prices: every bar is a sum of the same minutes, whoever asks and in which order."""
 
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -112,6 +113,33 @@ def test_another_seed_is_another_market() -> None:
     aapl = BY_NAME["AAPL"]
     index = sessions(aapl.hours).on(date(2024, 6, 11))
     assert (MARKET.minutes(aapl, index).last != Market(seed=8).minutes(aapl, index).last).any()
+
+
+def test_no_two_days_are_alike() -> None:
+    aapl = BY_NAME["AAPL"]
+    index = sessions(aapl.hours).on(date(2024, 6, 11))
+    today, tomorrow = (MARKET.minutes(aapl, day) for day in (index, index + 1))
+    assert (np.diff(today.mid[CLOSE]) != np.diff(tomorrow.mid[CLOSE])).mean() > 0.5
+    assert (today.volume != tomorrow.volume).mean() > 0.5
+
+
+@pytest.mark.parametrize("day", [date(2024, 1, 10), date(2024, 7, 10)], ids=["winter", "summer"])
+@pytest.mark.parametrize(
+    ("symbol", "hours", "starts"),
+    [
+        ("AAPL", 1, [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]),
+        ("AAPL", 4, [4, 8, 12, 16]),
+        ("ESZ6", 8, [17, 0, 8]),
+    ],
+)
+def test_bars_begin_where_the_exchange_clock_shows_whole_steps(
+    symbol: str, hours: int, starts: list[int], day: date
+) -> None:
+    instrument = BY_NAME[symbol]
+    found = bars(instrument, day, "TRADES", hours * 3600, regular=False)
+    assert found is not None
+    zone = ZoneInfo(instrument.time_zone)
+    assert [datetime.fromtimestamp(start, zone).hour for start in found.start] == starts
 
 
 def test_the_open_and_the_close_are_busier_than_noon() -> None:
