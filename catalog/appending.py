@@ -28,7 +28,7 @@ class BarsPersisted(Event):
     `start` and `end` are what was asked of this file's span, ns over bar opens.
     """
 
-    source: ClassVar[str] = "catalog"
+    channel: ClassVar[str] = "catalog"
 
     series: Series
     start: int

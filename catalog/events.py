@@ -28,7 +28,7 @@ class Event:
     """Something that happened in long work. `str(event)` is its line in a log."""
 
     level: ClassVar[Level] = Level.INFO
-    source: ClassVar[str] = "job"
+    channel: ClassVar[str] = "job"
     """The column of the log it belongs to: session, fetch, catalog, venue, data, run."""
 
 

@@ -48,7 +48,7 @@ _CHANGING_INFO = ("trading_hours", "liquid_hours")
 class InstrumentStored(Event):
     """A first or changed definition of an instrument is on disk and was read back."""
 
-    source: ClassVar[str] = "catalog"
+    channel: ClassVar[str] = "catalog"
 
     instrument_id: str
     path: Path
@@ -61,7 +61,7 @@ class InstrumentStored(Event):
 class InstrumentUnchanged(Event):
     """The stored definition of an instrument says the same."""
 
-    source: ClassVar[str] = "catalog"
+    channel: ClassVar[str] = "catalog"
 
     instrument_id: str
 

@@ -14,7 +14,7 @@ from catalog.series import NANOS_PER_SECOND, Series
 class IdCorrected(Event):
     """What was typed is known by another id."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     typed: str
     canonical: str
@@ -27,7 +27,7 @@ class IdCorrected(Event):
 class FetchPlanned(Event):
     """What will be asked for. Bars are as many as there are if every bar of each session exists."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     requests: int
@@ -42,7 +42,7 @@ class FetchPlanned(Event):
 class NothingToDo(Event):
     """No request is needed, and why."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     reason: str
@@ -55,7 +55,7 @@ class NothingToDo(Event):
 class DataBegin(Event):
     """The broker's data of a series begin only here, ns UTC; nothing before is asked for."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     begin: int
@@ -68,7 +68,7 @@ class DataBegin(Event):
 class CalendarUsed(Event):
     """The broker told no sessions of an instrument: those of a calendar stand in."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.WARNING
 
     instrument_id: str
@@ -82,7 +82,7 @@ class CalendarUsed(Event):
 class ChunkRequested(Event):
     """One request was sent for the bars that open in [start, end), ns UTC."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.DEBUG
 
     series: Series
@@ -97,7 +97,7 @@ class ChunkRequested(Event):
 class ChunkReceived(Event):
     """One answer: the bars of it that were asked for, and how long it took."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     start: int
@@ -116,7 +116,7 @@ class ChunkReceived(Event):
 class ChunkEmpty(Event):
     """The broker says that there is nothing in [start, end); kept, so as not to ask again."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     start: int
@@ -131,7 +131,7 @@ class ChunkEmpty(Event):
 class BarsRejected(Event):
     """Bars that were not stored, with the reason of the first."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.WARNING
 
     series: Series
@@ -150,7 +150,7 @@ class BarsRejected(Event):
 class BarsRounded(Event):
     """Bars whose prices were off the tick or whose volumes were fractions."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     prices: int
@@ -166,7 +166,7 @@ class BarsRounded(Event):
 class PacingWait(Event):
     """The broker holds requests back; the fetch waits and asks again."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.WARNING
 
     seconds: float
@@ -180,7 +180,7 @@ class PacingWait(Event):
 class SeriesDone(Event):
     """A series is fetched as far as it goes."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
 
     series: Series
     bars: int
@@ -198,7 +198,7 @@ class SeriesDone(Event):
 class SeriesFailed(Event):
     """A series could not be fetched in full; what was stored before is kept."""
 
-    source: ClassVar[str] = "fetch"
+    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.ERROR
 
     typed_id: str

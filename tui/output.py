@@ -13,7 +13,7 @@ from catalog.events import Event, Level, as_record
 if TYPE_CHECKING:
     from core.jobs import Job
 
-_SOURCE_WIDTH = 8
+_CHANNEL_WIDTH = 8
 _PIPE_WIDTH = 400
 
 
@@ -29,7 +29,7 @@ class Output:
             self._object(as_record(event))
             return
         mark = "" if event.level in (Level.DEBUG, Level.INFO) else f"{event.level}: "
-        self.line(f"{event.source:<{_SOURCE_WIDTH}} {mark}{event}")
+        self.line(f"{event.channel:<{_CHANNEL_WIDTH}} {mark}{event}")
 
     def line(self, text: str = "") -> None:
         """Text for a person; nothing in JSON."""

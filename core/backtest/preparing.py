@@ -31,7 +31,7 @@ _TOLD = 5
 class DataReady(Event):
     """All bars of a series that a run will read are held, and their files are sound."""
 
-    source = "data"
+    channel = "data"
 
     series: Series
     files: int
@@ -45,7 +45,7 @@ class DataReady(Event):
 class BrokerNotAsked(Event):
     """The broker could not be asked about an instrument whose bars are all held."""
 
-    source = "data"
+    channel = "data"
     level = Level.WARNING
 
     instrument_id: str

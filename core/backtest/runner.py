@@ -30,7 +30,7 @@ workers.preload("core.backtest.engine", *(each.module for each in strategies.STR
 class RunStarted(Event):
     """A run begins."""
 
-    source = "run"
+    channel = "run"
 
     run_id: str
     strategy: str
@@ -52,7 +52,7 @@ class RunWarning(Event):
     """What the reader of a result has to know."""
 
     level = Level.WARNING
-    source = "run"
+    channel = "run"
 
     text: str
 
@@ -64,7 +64,7 @@ class RunWarning(Event):
 class RunFinished(Event):
     """A run is done and stored."""
 
-    source = "run"
+    channel = "run"
 
     run_id: str
     total_return: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from catalog.errors import WrongInput
@@ -20,7 +20,7 @@ _IN_WORDS: Mapping[VenueSource, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class VenueDetected(Event):
     """The venue an instrument is traded on in a run, and what says so.
 
@@ -28,8 +28,10 @@ class VenueDetected(Event):
     one: equity, USD, multiplier 1, the precision of the bars.
     """
 
+    channel = "venue"
+
     venue: str
-    source: VenueSource = field()  # type: ignore[misc]
+    source: VenueSource
     instrument_id: str
 
     def __str__(self) -> str:

@@ -99,7 +99,7 @@ class Ping:
 class Connecting(Event):
     """A connection is tried."""
 
-    source = "session"
+    channel = "session"
 
     endpoint: str
     client_id: int
@@ -112,7 +112,7 @@ class Connecting(Event):
 class ClientIdInUse(Event):
     """A client id was refused; the next one is tried."""
 
-    source = "session"
+    channel = "session"
     level = Level.WARNING
 
     client_id: int
@@ -125,7 +125,7 @@ class ClientIdInUse(Event):
 class Connected(Event):
     """The session stands."""
 
-    source = "session"
+    channel = "session"
 
     endpoint: str
     server_version: int

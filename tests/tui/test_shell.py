@@ -24,7 +24,7 @@ from tui.widgets.log import LogPanel
 class Said(Event):
     """A line of somebody's work."""
 
-    source = "test"
+    channel = "test"
 
     text: str
 

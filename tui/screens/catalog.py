@@ -110,7 +110,7 @@ class CatalogScreen(BaseScreen):
     def _stored_something(self, log: EventLog) -> bool:
         fresh = log.since(self._log_seen)
         self._log_seen = log.total
-        return any(line.event.source == "catalog" for line in fresh)
+        return any(line.event.channel == "catalog" for line in fresh)
 
     async def _load(self, catalog: Catalog) -> None:
         try:

@@ -10,7 +10,7 @@ from tui.widgets.lines import Line, LinePanel
 if TYPE_CHECKING:
     from core.jobs import EventLog, LogLine
 
-_SOURCE_WIDTH = 8
+_CHANNEL_WIDTH = 8
 
 
 class LogPanel(LinePanel):
@@ -30,5 +30,5 @@ class LogPanel(LinePanel):
 
 def _line(line: LogLine) -> Line:
     time = line.time.astimezone(EXCHANGE_ZONE)
-    head = f"{time:%H:%M:%S} {line.event.source:<{_SOURCE_WIDTH}}"
+    head = f"{time:%H:%M:%S} {line.event.channel:<{_CHANNEL_WIDTH}}"
     return Line(head, " ".join(str(line.event).split()), line.event.level)
