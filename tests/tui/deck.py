@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from core.options import Options
 from core.workspace import Workspace
 from tests.tui.conftest import NOW
-from tui.app import QuarterdeckApp
+from tui.app import REFRESH_S, QuarterdeckApp
 
 SMALL = (80, 24)
 
@@ -46,6 +46,13 @@ class Deck:
         await self.until(
             lambda: all(text in self.text for text in texts), f"{texts} on the screen", seconds
         )
+
+    async def settles(self) -> None:
+        """Wait until nothing moves any more: no refresh of half a second changed the screen."""
+        before = ""
+        while before != self.text:
+            before = self.text
+            await self.pilot.pause(1.5 * REFRESH_S)
 
     async def until(
         self, condition: Callable[[], bool], what: str = "it", seconds: float = 10.0
