@@ -150,6 +150,13 @@ def _moment(value: Any) -> Any:
     return datetime.fromisoformat(f"{words[0]} {words[1]}").replace(tzinfo=zone)
 
 
+@pytest.mark.parametrize("size", ["1 hour", "1 day"])
+async def test_the_future_is_not_told(both: Both, size: str) -> None:
+    known = await ib_async_bars(both, AAPL, "", "1 W", size, "TRADES", 1, 2)
+    asked = await ib_async_bars(both, AAPL, "20240621-20:30:00", "2 W", size, "TRADES", 1, 2)
+    assert list(asked) == list(known)
+
+
 async def test_weeks_and_months_are_dated_by_their_last_session(both: Both) -> None:
     """As a real gateway does; Friday 29 March 2024 was a holiday."""
     end = "20240415-00:00:00"
