@@ -31,9 +31,9 @@ from core.fetch_events import (
     SeriesDone,
     SeriesFailed,
 )
-from core.fetch_plan import FetchRequest, SeriesPlan, plan_series, what_to_show
+from core.fetch_plan import FetchRequest, SeriesPlan, plan_series
 from core.ibkr.bars import BarsRead, Reject, first_open, read_bars, scale_of
-from core.ibkr.chunks import Chunk, bar_size, before, reached
+from core.ibkr.chunks import Chunk, bar_size, before, reached, what_to_show
 from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import Bars, Empty, Failure, as_error, historical_bars
 from core.identity import Clock, InstrumentLookup, backfill_instrument
@@ -52,8 +52,8 @@ class SeriesFetched:
     """What became of one series.
 
     `requests` were sent to the broker, `bars` are new in the catalog, `held` is how many it has in
-    the range now. Without a series the id could not be resolved. `error` says why something
-    failed; what was stored before stays.
+    the range now. `error` says why something failed; what was stored before stays. `series` is
+    None when it failed before it was known what to ask for.
     """
 
     series: Series | None

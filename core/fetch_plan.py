@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
 from core.fetch_events import CalendarUsed, DataBegin
-from core.ibkr.chunks import Chunk, bar_size, plan
+from core.ibkr.chunks import Chunk, bar_size, plan, what_to_show
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
 from core.identity import Clock, InstrumentLookup
@@ -26,6 +26,8 @@ _SIDES = {"CASH": ("MID", "BID", "ASK"), "IND": ("LAST",)}
 """The prices there are, where not all four exist."""
 
 _AROUND_THE_CLOCK = ("FUT", "CASH")
+"""Whose bars are of all hours, unless said otherwise."""
+
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 # From this many requests on it pays to ask first where the broker's data begin.
 _WORTH_A_HEAD_TIMESTAMP = 10
@@ -60,11 +62,6 @@ class SeriesPlan:
         return sum(chunk.bars for chunk in self.chunks)
 
 
-def what_to_show(spec: BarSpec) -> str:
-    """IBKR's word for the price bars are made of."""
-    return {"LAST": "TRADES", "MID": "MIDPOINT", "BID": "BID", "ASK": "ASK"}[spec.side]
-
-
 async def plan_series(
     lookup: InstrumentLookup,
     request: FetchRequest,
@@ -80,31 +77,96 @@ async def plan_series(
     Raises `WrongInput` for ids, ranges and bars that there are not, `BrokerUnavailable`,
     `DataUnavailable`.
     """
-    spec = request.bars
-    bar_size(spec)
-    typed = read_range(request.start, request.end, spec, clock())
+    bar_size(request.bars)
+    now = clock()
+    typed = read_range(request.start, request.end, request.bars, now)
     await lookup.find()
-    _require_price(lookup, spec)
-    series = Series(lookup.id, spec)
-    around_the_clock = lookup.info["sec_type"] in _AROUND_THE_CLOCK
-    hours = request.hours or ("all" if around_the_clock else "regular")
-    sessions = await _sessions(lookup, hours, typed, catalog, broker, clock(), report)
-    wanted = resolve_range(typed, spec, sessions, clock())
-    if wanted is None:
-        return SeriesPlan(series, hours, sessions, None)
-    missing = await asyncio.to_thread(catalog.missing, series, wanted, sessions)
-    chunks = plan(missing, spec, sessions)
-    if len(chunks) < _WORTH_A_HEAD_TIMESTAMP:
-        return SeriesPlan(series, hours, sessions, wanted, tuple(chunks))
-    begin = await _data_begin(lookup, spec, hours, broker)
-    if begin is None:
-        return SeriesPlan(series, hours, sessions, wanted, tuple(chunks))
-    before = [(wanted[0], min(max(begin, wanted[0]), wanted[1]))]
-    barren = intersect(missing, before)
-    if barren:
-        report(DataBegin(series, begin))
-    chunks = plan(subtract(missing, before), spec, sessions)
-    return SeriesPlan(series, hours, sessions, wanted, tuple(chunks), tuple(barren))
+    _require_price(lookup, request.bars)
+    return await _Planning(lookup, request, typed, now, catalog, broker, report).plan()
+
+
+@dataclass(frozen=True, slots=True)
+class _Planning:
+    """A plan being made."""
+
+    lookup: InstrumentLookup
+    request: FetchRequest
+    typed: TypedRange
+    now: datetime
+    catalog: Catalog
+    broker: PatientBroker
+    report: Report
+
+    @property
+    def series(self) -> Series:
+        return Series(self.lookup.id, self.request.bars)
+
+    @property
+    def hours(self) -> Hours:
+        around_the_clock = self.lookup.info["sec_type"] in _AROUND_THE_CLOCK
+        return self.request.hours or ("all" if around_the_clock else "regular")
+
+    async def plan(self) -> SeriesPlan:
+        spec, sessions = self.request.bars, await self._sessions()
+        wanted = resolve_range(self.typed, spec, sessions, self.now)
+        nothing = SeriesPlan(self.series, self.hours, sessions, wanted)
+        if wanted is None:
+            return nothing
+        missing = await asyncio.to_thread(self.catalog.missing, self.series, wanted, sessions)
+        everything = replace(nothing, chunks=tuple(plan(missing, spec, sessions)))
+        if len(everything.chunks) < _WORTH_A_HEAD_TIMESTAMP:
+            return everything
+        begin = await self._data_begin()
+        barren = intersect(missing, [(wanted[0], begin)])
+        if not barren:
+            return everything
+        self.report(DataBegin(self.series, begin))
+        chunks = plan(subtract(missing, barren), spec, sessions)
+        return replace(everything, chunks=tuple(chunks), barren=tuple(barren))
+
+    async def _sessions(self) -> Sessions:
+        """The sessions the range can touch: remembered, else told by the broker, else of a
+        calendar."""
+        lookup, hours = self.lookup, self.hours
+        span = self.typed.span(lookup.info["time_zone"])
+        known = await asyncio.to_thread(self.catalog.sessions, lookup.id, hours, span)
+        if known is not None:
+            return known
+        contract = (await lookup.ask()).contract
+        answer = await self.broker.ask(
+            lambda session: broker_sessions(session, contract, span, hours)
+        )
+        if isinstance(answer, Pacing | Timeout):
+            raise as_error(answer, f"learn when {lookup.id} was traded")
+        if isinstance(answer, Sessions):
+            sessions = answer
+        else:
+            self.report(CalendarUsed(lookup.id, answer.text))
+            sessions = await workers.run(calendar_sessions, self.series.venue, span, hours)
+        if isinstance(answer, Sessions | Empty):  # after another failure it may tell next time
+            settled = _settled(span, sessions, self.now)
+            await asyncio.to_thread(
+                self.catalog.store_sessions, lookup.id, hours, settled, sessions
+            )
+        return sessions
+
+    async def _data_begin(self) -> int:
+        """The first open of the broker's data in the coordinate of the series; 0 if not told."""
+        contract = (await self.lookup.ask()).contract
+        head = await self.broker.ask(
+            lambda session: head_timestamp(
+                session,
+                contract,
+                what=what_to_show(self.request.bars),
+                regular_hours=self.hours == "regular",
+            )
+        )
+        if not isinstance(head, datetime):
+            return 0
+        moment = int(head.timestamp()) * NANOS_PER_SECOND
+        if self.request.bars.intraday:
+            return moment
+        return moment // _NANOS_PER_DAY * _NANOS_PER_DAY
 
 
 def _require_price(lookup: InstrumentLookup, spec: BarSpec) -> None:
@@ -115,38 +177,6 @@ def _require_price(lookup: InstrumentLookup, spec: BarSpec) -> None:
             f"the broker has {', '.join(sides)} for it",
             f"ask for {spec.with_side('MID' if 'MID' in sides else 'LAST')}",
         )
-
-
-async def _sessions(
-    lookup: InstrumentLookup,
-    hours: Hours,
-    typed: TypedRange,
-    catalog: Catalog,
-    broker: PatientBroker,
-    now: datetime,
-    report: Report,
-) -> Sessions:
-    span = typed.span(lookup.info["time_zone"])
-    known = await asyncio.to_thread(catalog.sessions, lookup.id, hours, span)
-    if known is not None:
-        return known
-    resolved = await lookup.ask()
-    answer = await broker.ask(
-        lambda session: broker_sessions(session, resolved.contract, span, hours)
-    )
-    if isinstance(answer, Pacing | Timeout):
-        raise as_error(answer, f"learn when {lookup.id} was traded")
-    if isinstance(answer, Sessions):
-        sessions = answer
-    else:
-        reason = as_error(answer, "").reason
-        report(CalendarUsed(lookup.id, reason))
-        venue = Series(lookup.id, BarSpec(1, "DAY")).venue
-        sessions = await workers.run(calendar_sessions, venue, span, hours)
-    if isinstance(answer, Sessions | Empty):  # after another failure it may tell next time
-        settled = _settled(span, sessions, now)
-        await asyncio.to_thread(catalog.store_sessions, lookup.id, hours, settled, sessions)
-    return sessions
 
 
 def _settled(span: Interval, sessions: Sessions, now: datetime) -> Interval:
@@ -160,22 +190,3 @@ def _settled(span: Interval, sessions: Sessions, now: datetime) -> Interval:
     moment = int(now.timestamp()) * NANOS_PER_SECOND
     told = len(sessions) and int(sessions.dates[-1]) >= (last - date(1970, 1, 1)).days
     return span if end <= moment or told else (start, max(start, moment))
-
-
-async def _data_begin(
-    lookup: InstrumentLookup, spec: BarSpec, hours: Hours, broker: PatientBroker
-) -> int | None:
-    """The first open of the broker's data in the coordinate of the series; None if not told."""
-    resolved = await lookup.ask()
-    head = await broker.ask(
-        lambda session: head_timestamp(
-            session,
-            resolved.contract,
-            what=what_to_show(spec),
-            regular_hours=hours == "regular",
-        )
-    )
-    if not isinstance(head, datetime):
-        return None
-    moment = int(head.timestamp()) * NANOS_PER_SECOND
-    return moment if spec.intraday else moment // _NANOS_PER_DAY * _NANOS_PER_DAY

@@ -22,7 +22,11 @@ type Clock = Callable[[], datetime]
 
 
 class InstrumentLookup:
-    """Finds out what a typed id means. `definition` is there after `find` or `ask`."""
+    """Finds out what a typed id means.
+
+    `definition` is there after `find` or `ask`; `origin`, whether the broker is the simulator,
+    after `ask`.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class InstrumentLookup:
         """Raises `WrongInput` when the id is malformed."""
         self.query = parse_id(typed_id)
         self.definition: Definition = {}
+        self.origin: Origin = "real"
         self._catalog = catalog
         self._broker = broker
         self._clock = clock
@@ -52,11 +57,6 @@ class InstrumentLookup:
         """What the broker said of the contract, by the keys of `core.ibkr.instruments`."""
         info: dict[str, Any] = self.definition["info"]
         return info
-
-    @property
-    def origin(self) -> Origin:
-        """Whether the connected broker is the simulator."""
-        return "simulated" if self._broker.session.state.simulated else "real"
 
     async def find(self) -> None:
         """Know the definition. The broker is asked when the catalog has none of ours.
@@ -77,18 +77,16 @@ class InstrumentLookup:
         """
         if self._resolved is None:
             await self._broker.connect()
-            origin = self.origin
-            await asyncio.to_thread(self._catalog.require_origin, origin)
+            self.origin = "simulated" if self._broker.session.state.simulated else "real"
+            await asyncio.to_thread(self._catalog.require_origin, self.origin)
             query = self._current_query()
             resolved = await self._broker.ask(lambda session: resolve(session, query))
             fresh = definition(
                 resolved.details,
                 now_ns=int(self._clock().timestamp()) * NANOS_PER_SECOND,
-                simulated=origin == "simulated",
+                simulated=self.origin == "simulated",
             )
-            stored = await write(
-                lambda tell: self._store(fresh, resolved, origin, tell), self._report
-            )
+            stored = await write(lambda tell: self._store(fresh, resolved, tell), self._report)
             self._know(stored)
             self._resolved = resolved
         return self._resolved
@@ -103,13 +101,11 @@ class InstrumentLookup:
         stored = self._catalog.instrument(known) if known else None
         return stored if stored and "con_id" in (stored.get("info") or {}) else None
 
-    def _store(
-        self, fresh: Definition, resolved: Resolved, origin: Origin, report: Report
-    ) -> Definition:
+    def _store(self, fresh: Definition, resolved: Resolved, report: Report) -> Definition:
         contract_name = f"CONID:{resolved.con_id}"
         # A renamed contract keeps its folder: the id it was first stored under goes on.
         name = self._catalog.alias(contract_name) or resolved.instrument_id
-        self._catalog.store_instrument({**fresh, "id": name}, origin=origin, report=report)
+        self._catalog.store_instrument({**fresh, "id": name}, origin=self.origin, report=report)
         for typed in (_key(self.query.text), contract_name, resolved.instrument_id):
             if typed != name:
                 self._catalog.add_alias(typed, name, resolved.con_id)
@@ -118,7 +114,7 @@ class InstrumentLookup:
         return stored
 
     def _know(self, stored: Definition) -> None:
-        if not self.definition and stored["id"] != self.query.text:
+        if not self.definition and stored["id"] != _key(self.query.text):
             self._report(IdCorrected(self.query.text, stored["id"]))
         self.definition = stored
 

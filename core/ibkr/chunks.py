@@ -63,6 +63,11 @@ def bar_size(spec: BarSpec) -> str:
     return name
 
 
+def what_to_show(spec: BarSpec) -> str:
+    """IBKR's word for the price bars are made of."""
+    return {"LAST": "TRADES", "MID": "MIDPOINT", "BID": "BID", "ASK": "ASK"}[spec.side]
+
+
 def plan(missing: list[Interval], spec: BarSpec, sessions: Sessions) -> list[Chunk]:
     """The requests for all missing intervals, in time order; none for closed time."""
     chunks: list[Chunk] = []
