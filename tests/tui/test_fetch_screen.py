@@ -56,9 +56,9 @@ async def test_each_series_of_a_fetch_has_its_own_outcome(
 
 
 async def test_what_is_wrong_is_told_at_its_field_while_typing_and_starts_nothing(
-    tmp_path: Path,
+    tmp_path: Path, gateway_port: int
 ) -> None:
-    async with deck(tmp_path) as shown:
+    async with deck(tmp_path, gateway_port) as shown:
         await shown.press("3", "n")
         await shown.press(*"AAPL", "tab", "end", *["backspace"] * 7, "T")
         await shown.shows("!bars", "'1-MINUT' is not a bar type")
@@ -70,30 +70,36 @@ async def test_what_is_wrong_is_told_at_its_field_while_typing_and_starts_nothin
         assert "!from" not in shown.text
 
 
-async def test_nothing_typed_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
-    async with deck(tmp_path) as shown:
+async def test_nothing_typed_is_told_when_it_is_asked_for(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
         await shown.press("3", "n", "enter")
         await shown.shows("!ids", "no instrument")
         assert not fetches(shown)
 
 
-async def test_what_was_typed_is_there_after_a_look_at_another_screen(tmp_path: Path) -> None:
-    async with deck(tmp_path) as shown:
+async def test_what_was_typed_is_there_after_a_look_at_another_screen(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
         await shown.press("3", "n")
         await fill(shown, ids="IBM.NYSE")
         await shown.press("f2", "f3")
         await shown.shows("New fetch", "IBM.NYSE")
 
 
-async def test_ids_with_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
-    async with deck(tmp_path) as shown:
+async def test_ids_with_brackets_are_shown_as_they_are(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
         await shown.press("3", "n")
         await fill(shown, ids="[ES]")
         await shown.shows("!ids", "'[ES]'")
 
 
-async def test_instruments_chosen_elsewhere_are_filled_in(tmp_path: Path) -> None:
-    async with deck(tmp_path) as shown:
+async def test_instruments_chosen_elsewhere_are_filled_in(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
         await shown.app.go_with("fetch", ("EUR/USD.IDEALPRO",), BarSpec.parse("1-HOUR-MID"))
         await shown.shows("EUR/USD.IDEALPRO", "1-HOUR-MID")
 
@@ -112,7 +118,7 @@ async def test_a_cancelled_fetch_keeps_what_was_stored(tmp_path: Path, gateway_p
         await shown.press("3", "n")
         await fill(shown, ids="AAPL", start="2025-03-03", end="2026-03-03")
         await shown.press("enter")
-        await shown.until(lambda: stored_minutes(shown) > 0, "the first bars")
+        await shown.until(lambda: fetches(shown)[0].snapshot.done > 0, "the first bars")
         await shown.press("x")
         await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.CANCELLED)
         await shown.shows("cancelled", "requests, cancelled")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +13,7 @@ from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
 from catalog.errors import QuarterdeckError
+from core.jobs import JobState
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_form import BacktestForm
 from tui.widgets.backtest_history import COLUMNS, history_row
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.jobs import Job
     from core.workspace import Workspace
 
+_ABOUT_SOMETHING = ("cancel", "edit", "copy", "turn_tab")
 _NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
 
 
@@ -39,14 +40,15 @@ class RunningRun:
     def __init__(self, job: Job[StoredRun], spec: RunSpec) -> None:
         self.job = job
         self._spec = spec
-        self._phase = ""
+        self._done = 0.0
         self._since = job.snapshot.started
 
     def line(self, now: datetime) -> str:
         """How far it is, how fast, and when it will be there."""
         snapshot = self.job.snapshot
-        if snapshot.unit != self._phase:
-            self._phase, self._since = snapshot.unit, now
+        if snapshot.done < self._done:  # the next series, or the run itself after its data
+            self._since = now
+        self._done = snapshot.done
         fraction = snapshot.fraction
         left = (now - self._since).total_seconds() * (1 - fraction) / fraction if fraction else None
         counted = f"{snapshot.done:,.0f}/{snapshot.total:,.0f} {snapshot.unit}"
@@ -65,6 +67,7 @@ class BacktestScreen(BaseScreen):
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/backtest.tcss"]
     AUTO_FOCUS = "#history"
+    TELLS_FAILED: ClassVar[str] = "backtest"
     HELP_TITLE: ClassVar[str] = "Backtest"
     HELP_TEXT: ClassVar[str] = (
         "A run is a process of its own; what its bars lack is fetched first, unless the source is "
@@ -85,7 +88,7 @@ class BacktestScreen(BaseScreen):
         super().__init__()
         self._runs: list[RunSummary] = []
         self._started: dict[int, RunningRun] = {}
-        self._following: set[asyncio.Task[None]] = set()
+        self._offered: frozenset[str] = frozenset()
         self._loaded = False
 
     def compose_body(self) -> ComposeResult:
@@ -101,22 +104,37 @@ class BacktestScreen(BaseScreen):
     def refresh_view(self, workspace: Workspace) -> None:
         if not self._loaded:
             self._loaded = True
-            self._in_background(self._show_newest(workspace))
+            self.start(self._show_newest(workspace))
         now = datetime.now(UTC)
         lines = "\n".join(run.line(now) for run in self._started.values())
         running = self.query_one("#running", Static)
         if str(running.content) != lines:
             running.update(lines)
             running.display = bool(lines)
+        self._offer_keys()
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
         if self.workspace is not None and self._loaded:
-            self._in_background(self._read_history(self.workspace))
+            self.start(self._read_history(self.workspace))
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
         self.query_one(BacktestForm).fill(ids, bars)
         self.action_new()
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what there is something for."""
+        return action not in _ABOUT_SOMETHING or action in self._offered
+
+    def _offer_keys(self) -> None:
+        offered = {"cancel"} if self._started else set()
+        if self._runs:
+            offered |= {"edit", "copy"}
+        if self.query_one(ResultView).run is not None:
+            offered.add("turn_tab")
+        if offered != self._offered:
+            self._offered = frozenset(offered)
+            self.refresh_bindings()
 
     def action_new(self) -> None:
         """Open the form as it was left."""
@@ -153,28 +171,26 @@ class BacktestScreen(BaseScreen):
             return
         job = self.workspace.backtest(submitted.spec)
         self._started[job.id] = RunningRun(job, submitted.spec)
-        self._in_background(self._follow(self.workspace, job, submitted.spec))
+        self.start(self._follow(self.workspace, job, submitted.spec))
         self._open("results")
         self.tick()
 
     @on(ResultTable.Opened, "#history")
     def _open_run(self, opened: ResultTable.Opened) -> None:
         if self.workspace is not None:
-            self._in_background(self._show_run(self.workspace, opened.key))
+            self.start(self._show_run(self.workspace, opened.key))
 
     async def _follow(self, workspace: Workspace, job: Job[StoredRun], spec: RunSpec) -> None:
-        result = self.query_one(ResultView)
-        try:
-            stored = await job.wait()
-        except QuarterdeckError as error:
-            result.show_failure(spec, error)
-        except asyncio.CancelledError:
-            if job.running:  # it was this task that was cancelled, with the screen
-                raise
-        else:
-            await self._show_run(workspace, stored.run_id)
+        """Show what becomes of a run, and the history with it."""
+        await job.ended()
         self._started.pop(job.id)
         await self._read_history(workspace)
+        match job.snapshot.state, job.snapshot.error:
+            case JobState.DONE, _:
+                stored = await job.wait()
+                await self._show_run(workspace, stored.run_id)
+            case JobState.FAILED, error if error is not None:
+                self.query_one(ResultView).show_failure(spec, error)
         self.tick()
 
     async def _show_newest(self, workspace: Workspace) -> None:
@@ -185,11 +201,7 @@ class BacktestScreen(BaseScreen):
             self.query_one(ResultView).show_message("Result", _NOTHING)
 
     async def _read_history(self, workspace: Workspace) -> None:
-        try:
-            self._runs = await asyncio.to_thread(workspace.runs.list)
-        except QuarterdeckError as error:
-            self.deck.tell(error)
-            return
+        self._runs = await asyncio.to_thread(workspace.runs.list)
         today = datetime.now(UTC)
         self.query_one("#history", ResultTable).show(
             [history_row(run, today) for run in self._runs]
@@ -197,11 +209,7 @@ class BacktestScreen(BaseScreen):
 
     async def _show_run(self, workspace: Workspace, run_id: str) -> None:
         result = self.query_one(ResultView)
-        try:
-            shown = await asyncio.to_thread(load_shown, workspace, run_id)
-        except QuarterdeckError as error:
-            self.deck.tell(error)
-            return
+        shown = await asyncio.to_thread(load_shown, workspace, run_id)
         if shown.run.result.metrics is None:
             result.show_failure(shown.run.spec, _stored_error(shown.run))
         else:
@@ -218,15 +226,6 @@ class BacktestScreen(BaseScreen):
     def _run_under_cursor(self) -> RunSummary | None:
         key = self.query_one("#history", ResultTable).cursor_key
         return next((run for run in self._runs if run.run_id == key), None)
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._following.add(task)
-        task.add_done_callback(self._following.discard)
-
-    def on_unmount(self) -> None:
-        for task in self._following:
-            task.cancel()
 
 
 def _stored_error(run: StoredRun) -> QuarterdeckError:

@@ -50,6 +50,7 @@ class FetchScreen(BaseScreen):
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/fetch.tcss"]
     AUTO_FOCUS = "#jobs"
+    TELLS_FAILED: ClassVar[str] = "fetch"
     HELP_TITLE: ClassVar[str] = "Fetch"
     HELP_TEXT: ClassVar[str] = (
         "Name instruments, a bar type and a range; Enter starts. Only what the catalog lacks is "
@@ -67,6 +68,7 @@ class FetchScreen(BaseScreen):
         self._boards: dict[int, FetchBoard] = {}
         self._requests: dict[int, FetchRequest] = {}
         self._submitted = False
+        self._offered: frozenset[str] = frozenset()
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="request", classes="panel") as request:
@@ -91,6 +93,19 @@ class FetchScreen(BaseScreen):
             if job.kind == "fetch":
                 rows += self._boards.setdefault(job.id, FetchBoard(job)).rows()
         self.query_one("#jobs", ResultTable).show(rows)
+        self._offer_keys()
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what the job under the cursor allows."""
+        return action not in ("cancel", "retry") or action in self._offered
+
+    @on(ResultTable.Reached)
+    def _offer_keys(self) -> None:
+        job = self._job_under_cursor()
+        offered = frozenset(("cancel" if job.running else "retry",) if job else ())
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
         self._field("ids").value = " ".join(ids)

@@ -1,0 +1,237 @@
+"""The Backtest screen, by keyboard: from the form to a result, on a simulated gateway."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from catalog.series import BarSpec
+from core.backtest.results import StoredRun
+from core.fetch import FetchRequest
+from core.options import Options
+from core.workspace import Workspace
+from tests.tui.conftest import NOW
+from tests.tui.deck import SMALL, Deck, deck
+from tests.tui.fields import field, fill
+from tui.widgets.backtest_spec import command_of
+from tui.widgets.result_table import ResultTable
+from tui.widgets.result_view import ResultView
+
+MINUTES = BarSpec.parse("1-MINUTE-LAST")
+
+
+@pytest.fixture(scope="module")
+async def stocked(tmp_path_factory: pytest.TempPathFactory, gateway_port: int) -> Path:
+    """A home with two sessions of minute bars of AAPL."""
+    home = tmp_path_factory.mktemp("stocked")
+    workspace = await Workspace.open(Options(profile="demo", home=home, port=gateway_port, now=NOW))
+    request = FetchRequest(("AAPL.NASDAQ",), MINUTES, "2026-03-02", "2026-03-03")
+    try:
+        summary = await workspace.fetch(request).wait()
+        assert not summary.failed
+    finally:
+        await workspace.close()
+    return home
+
+
+@pytest.fixture
+def home(stocked: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(stocked, tmp_path / "home"))
+
+
+@asynccontextmanager
+async def form(home: Path, port: int, size: tuple[int, int] = SMALL) -> AsyncIterator[Deck]:
+    """The dashboard with the form of a new run filled in."""
+    async with deck(home, port, size=size) as shown:
+        await shown.press("4", "n")
+        await shown.shows("New backtest")
+        await fill(shown, ids="AAPL.NASDAQ", start="2026-03-02", end="2026-03-03")
+        yield shown
+
+
+def result(shown: Deck) -> StoredRun:
+    run = shown.app.screen.query_one(ResultView).run
+    assert run is not None
+    return run
+
+
+async def run_it(shown: Deck) -> StoredRun:
+    await shown.press("enter")
+    await shown.shows("[Summary]", "ran in")
+    return result(shown)
+
+
+async def test_before_the_first_run_the_screen_says_what_to_press(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("4")
+        await shown.shows("no run yet: press n")
+
+
+async def test_a_run_on_stored_bars_shows_figures_venue_and_curve(
+    home: Path, gateway_port: int
+) -> None:
+    async with form(home, gateway_port) as shown:
+        run = await run_it(shown)
+        await shown.shows(
+            f"{run.metrics.total_return:+.2%}".replace("%", " %"),
+            f"{run.metrics.trades}",
+            "venue NASDAQ (instrument)",
+            "simulated data",
+            "equity",
+            "History",
+        )
+        # Two sessions are too few for anything scaled to a year.
+        assert run.metrics.sharpe is None
+        await shown.shows("n/a")
+        assert [each.run_id for each in shown.workspace.runs.list()] == [run.run_id]
+
+
+async def test_every_tab_of_a_result_shows_its_part(home: Path, gateway_port: int) -> None:
+    async with form(home, gateway_port) as shown:
+        run = await run_it(shown)
+        await shown.press("t")
+        await shown.shows("[Chart]", "780 of 780 bars", "▲", "▼", "03-03")
+        await shown.press("plus")
+        await shown.shows("390 of 780 bars")
+        await shown.press("t")
+        await shown.shows("[Trades]", "entry (ET)", "2026-03-02 09:")
+        await shown.press("t")
+        await shown.shows("[Orders]", "filled")
+        await shown.press("t")
+        await shown.shows("[Log", f"WARNING {run.result.warnings[0][:40]}")
+        await shown.press("t")
+        await shown.shows("[Summary]")
+
+
+async def test_enter_on_a_trade_shows_it_among_its_candles(home: Path, gateway_port: int) -> None:
+    async with form(home, gateway_port) as shown:
+        await run_it(shown)
+        await shown.press("t", "t", "enter")
+        await shown.shows("[Chart]", "of 780 bars", "▲")
+        assert "780 of 780" not in shown.text
+
+
+async def test_a_run_on_a_deleted_instrument_is_called_synthetic(
+    home: Path, gateway_port: int
+) -> None:
+    async with form(home, gateway_port) as shown:
+        for folder in (shown.workspace.catalog.root / "data").glob("*/AAPL.NASDAQ"):
+            shutil.rmtree(folder)
+        await fill(shown, source="catalog")
+        await run_it(shown)
+        await shown.shows("venue NASDAQ (bars)", "synthetic")
+
+
+async def test_parameters_are_checked_while_they_are_typed(home: Path, gateway_port: int) -> None:
+    async with form(home, gateway_port) as shown:
+        await fill(shown, fast_period="ten")
+        await shown.shows("!fast_period", "'ten' does not fit fast_period")
+        await fill(shown, fast_period="30")
+        await shown.shows("!fast_period", "fast_period must be less than slow_period")
+        await shown.press("enter")
+        assert not [job for job in shown.workspace.jobs.all if job.kind == "backtest"]
+        await fill(shown, fast_period="5")
+        await shown.shows("--param fast_period=5")
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "told"),
+    [
+        ("ids", "A..B", "is not an id"),
+        ("bars", "1-EON", "is not a bar type"),
+        ("end", "tomorrow", "is not a time"),
+        ("cash", "-5 USD", "is no starting cash"),
+    ],
+)
+async def test_what_cannot_be_read_is_told_at_its_field(
+    tmp_path: Path, gateway_port: int, key: str, typed: str, told: str
+) -> None:
+    async with form(tmp_path, gateway_port) as shown:
+        await fill(shown, **{key: typed})
+        await shown.shows(told)
+        assert field(shown, key).problem
+
+
+async def test_another_strategy_has_other_parameters_and_typed_ones_are_kept(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with form(tmp_path, gateway_port) as shown:
+        await fill(shown, fast_period="7")
+        shown.app.screen.query_one("#strategies").focus()
+        await shown.press("j", "j")
+        await shown.shows("oversold", "overbought", "Buy when the RSI falls")
+        await shown.press("k", "k")
+        await shown.shows("fast_period", "7")
+
+
+async def test_the_command_shown_is_the_one_that_does_the_same(
+    home: Path, gateway_port: int
+) -> None:
+    async with form(home, gateway_port, size=(160, 45)) as shown:
+        await fill(shown, fast_period="5", cash="50000 USD")
+        await shown.shows("quarterdeck backtest run sma_crossover")
+        run = await run_it(shown)
+        assert command_of(run.spec) == (
+            "quarterdeck backtest run sma_crossover --instrument AAPL.NASDAQ "
+            "--bars 1-MINUTE-LAST --start 2026-03-02 --end 2026-03-03 "
+            "--param fast_period=5 --param slow_period=20 --cash '50000 USD'"
+        )
+        await shown.press("y")
+        assert shown.app.clipboard == command_of(run.spec)
+
+
+async def test_a_run_is_edited_and_run_again(home: Path, gateway_port: int) -> None:
+    async with form(home, gateway_port) as shown:
+        first = await run_it(shown)
+        await shown.press("e")
+        await shown.shows("New backtest", "AAPL.NASDAQ", "2026-03-02")
+        await fill(shown, fast_period="3")
+        await shown.press("enter")
+        await shown.shows("sma_crossover 3/20")
+        await shown.until(lambda: result(shown).run_id != first.run_id, "the second run")
+        history = shown.app.screen.query_one("#history", ResultTable)
+        await shown.until(lambda: history.cursor_key == result(shown).run_id)
+        await shown.press("j", "enter")
+        await shown.until(lambda: result(shown).run_id == first.run_id, "the first run again")
+
+
+async def test_missing_data_is_told_with_what_to_do(home: Path, gateway_port: int) -> None:
+    async with form(home, gateway_port) as shown:
+        await fill(shown, ids="IBM.NYSE", source="catalog")
+        await shown.press("enter")
+        await shown.shows("failed:", "IBM.NYSE", "1. ")
+
+
+async def test_leaving_the_form_keeps_what_was_typed(tmp_path: Path, gateway_port: int) -> None:
+    async with form(tmp_path, gateway_port) as shown:
+        await shown.press("escape")
+        await shown.shows("History")
+        await shown.press("n")
+        await shown.shows("New backtest", "2026-03-03")
+
+
+async def test_instruments_chosen_elsewhere_are_filled_in(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.app.go_with("backtest", ("GDX.ARCA",), BarSpec.parse("1-DAY-LAST"))
+        await shown.shows("New backtest", "GDX.ARCA", "1-DAY-LAST")
+
+
+async def test_a_cancelled_run_leaves_nothing(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("4", "n")
+        await fill(shown, ids="AAPL", start="2025-03-03", end="2026-03-03")
+        await shown.press("enter")
+        await shown.shows("% ", " left")
+        await shown.press("x")
+        await shown.until(lambda: not shown.workspace.jobs.running)
+        await shown.shows("no run yet")
+        assert shown.workspace.runs.list() == []
