@@ -303,6 +303,38 @@ async def test_overnight_futures_bars_belong_to_the_next_trading_date(desk: Desk
     assert (ts[0], ts[-1]) == (ns("2026-11-16T00:00"), ns("2026-11-16T22:00"))
 
 
+@pytest.mark.parametrize(("bars", "count"), [("1-MINUTE-LAST", 210), ("1-HOUR-LAST", 4)])
+async def test_a_half_day_has_half_the_bars(desk: Desk, bars: str, count: int) -> None:
+    fetched = await desk.fetch("AAPL", bars, "2025-11-27", "2025-11-28")  # Thanksgiving, and after
+    assert (fetched.bars, fetched.held) == (count, count)
+    again = await desk.fetch("AAPL", bars, "2025-11-27", "2025-11-28")
+    assert again.requests == 0
+
+
+async def test_over_a_clock_change_sessions_keep_their_local_time(desk: Desk) -> None:
+    await desk.fetch("AAPL", "30-MINUTE-LAST", "2026-03-06", "2026-03-09")
+    ts = desk.catalog.read_bars(Series("AAPL.NASDAQ", BarSpec(30, "MINUTE"))).ts.tolist()
+    assert [ts[0], ts[13]] == [ns("2026-03-06T15:00"), ns("2026-03-09T14:00")]
+    assert len(ts) == 26
+
+
+async def test_simulated_bars_do_not_mix_with_real_ones(desk: Desk) -> None:
+    await backfill_instrument("IBM", catalog=desk.catalog, session=desk.session, clock=lambda: NOW)
+    real = Catalog.open(desk.catalog.root.parent / "real")
+    definition = desk.catalog.instrument("IBM.NYSE")
+    assert definition is not None
+    await asyncio.to_thread(real.store_instrument, definition, origin="real")
+    desk.catalog.close()
+    desk.catalog = real
+    desk.gateway.requests.clear()
+
+    fetched = await desk.fetch("AAPL", "1-MINUTE-LAST", *HOUR)
+
+    assert isinstance(fetched.error, WrongInput)
+    assert "real" in fetched.error.title
+    assert desk.asked() == []
+
+
 async def test_an_unknown_symbol_is_wrong_input_and_writes_nothing(desk: Desk) -> None:
     fetched = await desk.fetch("XYZQ", "1-MINUTE-LAST", *HOUR)
     assert isinstance(fetched.error, WrongInput)
@@ -415,6 +447,33 @@ async def test_a_cancelled_fetch_keeps_whole_chunks_and_goes_on_later(desk: Desk
     assert held % 390 == 0
     rest = await desk.fetch("NVDA", "1-MINUTE-LAST", "2026-09-01", "2026-11-17")
     assert rest.bars + held == rest.held == 55 * 390
+
+
+async def test_a_gateway_that_dies_midway_loses_nothing_that_was_stored(tmp_path: Path) -> None:
+    catalog = Catalog.open(tmp_path / "catalog")
+    gateway = SimulatedGateway(now=NOW)
+    session = BrokerSession(Endpoint("127.0.0.1", await gateway.start()))
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop_it(event: Event) -> None:
+        if isinstance(event, BarsPersisted) and not stopping:
+            stopping.append(asyncio.create_task(gateway.stop()))
+
+    fetched = await fetch_series(
+        "AMD",
+        FetchRequest(("AMD",), BarSpec(1, "MINUTE"), "2026-06-01", "2026-11-17"),
+        catalog=catalog,
+        session=session,
+        clock=lambda: NOW,
+        report=stop_it,
+    )
+
+    assert fetched.outcome == "failed"
+    assert isinstance(fetched.error, BrokerUnavailable)
+    assert fetched.bars == fetched.held > 0
+    assert fetched.held % 390 == 0
+    await stopping[0]
+    catalog.close()
 
 
 async def test_a_gateway_that_goes_away_is_told_and_the_session_can_come_back(
