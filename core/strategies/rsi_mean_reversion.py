@@ -23,7 +23,7 @@ class RsiMeanReversion(Positioned[RsiMeanReversionParameters]):
     def target(self, bar: Bar) -> Side:
         if not self._rsi.initialized:
             return 0
-        strength = 100 * self._rsi.value  # Nautilus gives 0 to 1
+        strength = self._rsi.value
         if strength < self.parameters.oversold:
             return 1
         return 0 if strength > self.parameters.overbought else self.side

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.columns import BarColumns
+from catalog.columns import BarColumns, Floats
 from catalog.encoding import to_arrow, write_table
 from catalog.layout import file_name, series_folder
 from catalog.series import BarSpec, Series
@@ -84,7 +84,11 @@ def currency_pair(instrument_id: str = "EUR/USD.IDEALPRO") -> Definition:
 
 
 def flat_bars(
-    closes: Sequence[float], *, precision: int = 2, volume: int = 10_000, first: int = START
+    closes: Sequence[float] | Floats,
+    *,
+    precision: int = 2,
+    volume: int = 10_000,
+    first: int = START,
 ) -> BarColumns:
     """Minute bars that stand at their closes; `first` is the open of the first one, ns."""
     close = np.rint(np.array(closes) * 10**precision).astype(np.int64)
