@@ -61,7 +61,8 @@ class ConnectionState:
     reason: str = ""
     steps: tuple[str, ...] = ()
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """Aware UTC."""
+    """When it became connected, refused or disconnected; a degraded session keeps its start.
+    Aware UTC."""
     server_version: int | None = None
     accounts: tuple[str, ...] = ()
     client_id: int | None = None

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from catalog.errors import WrongInput
+from catalog.errors import QuarterdeckError, WrongInput
 from core.ibkr.connection import BrokerSession
-from core.ibkr.requests import NotFound, as_error, contract_details, matching_symbols
+from core.ibkr.requests import (
+    DETAILS_TIMEOUT,
+    NotFound,
+    as_error,
+    contract_details,
+    matching_symbols,
+)
 from core.ibkr.symbology import (
     is_currency,
     is_futures_venue,
@@ -28,6 +35,8 @@ _INDEX = re.compile(r"\^([A-Z0-9][A-Z0-9 -]*)(?:\.([A-Z0-9]+))?")
 _PLAIN = re.compile(r"([A-Z0-9][A-Z0-9 '-]*?)(?:\.([A-Z][A-Z0-9]*))?")
 _FUTURE = re.compile(r"[A-Z0-9]{1,5}?[FGHJKMNQUVXZ]\d{1,2}")
 _LISTED = 10
+_SUGGESTED = 5
+_SUGGESTIONS_TIMEOUT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,27 +152,44 @@ async def resolve(session: BrokerSession, query: ContractQuery) -> Resolved:
     """
     answer = await contract_details(session, query.contract())
     if isinstance(answer, NotFound) or answer == []:
-        raise WrongInput(
-            f"unknown symbol '{query.text}'",
-            "the broker knows no such contract",
-            f"quarterdeck search {query.symbol or query.text} lists what there is",
-            "name the venue of what is no US stock, as in VOD.LSE, ESH6.CME or ^SPX.CBOE",
-        )
+        raise await _unknown(session, query)
     if not isinstance(answer, list):
         raise as_error(answer, f"look up '{query.text}'")
-    details = _choose(query, answer)
+    details = choose(query, answer)
     contract = details.contract
     assert contract is not None
     contract.includeExpired = contract.secType == "FUT"  # answers leave it out, requests need it
     return Resolved(instrument_id(details), contract.conId, contract, details)
 
 
-async def search(session: BrokerSession, text: str) -> list[Match]:
+def choose(query: ContractQuery, found: list[ContractDetails]) -> ContractDetails:
+    """The one contract that is meant: the only one there is, else the only one on the typed venue.
+
+    Raises `WrongInput` listing them when several remain.
+    """
+    preferred = [
+        details
+        for details in found
+        if query.venue and instrument_id(details).rpartition(".")[2] == query.venue
+    ]
+    for candidates in (found, preferred):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise WrongInput(
+        f"'{query.text}' is ambiguous",
+        f"{len(found)} contracts fit: {', '.join(_told(details) for details in found[:_LISTED])}",
+        "name the venue, or the contract by conid:NUMBER",
+    )
+
+
+async def search(
+    session: BrokerSession, text: str, *, timeout: float = DETAILS_TIMEOUT
+) -> list[Match]:
     """Contracts whose symbol or name resembles `text`, the broker's best first.
 
-    Raises `BrokerUnavailable`.
+    Raises `BrokerUnavailable`, also after `timeout` seconds.
     """
-    answer = await matching_symbols(session, text)
+    answer = await matching_symbols(session, text, timeout=timeout)
     if not isinstance(answer, list):
         raise as_error(answer, f"search for '{text}'")
     contracts = [found.contract for found in answer if found.contract is not None]
@@ -211,6 +237,21 @@ def instrument_id(details: ContractDetails) -> str:
     return f"{symbol}.{venue_name(exchange)}"
 
 
+async def _unknown(session: BrokerSession, query: ContractQuery) -> WrongInput:
+    """The error for an unknown id, with similar ones when the broker is quick to tell them."""
+    similar: list[Match] = []
+    if query.symbol:
+        with suppress(QuarterdeckError):
+            similar = await search(session, query.symbol, timeout=_SUGGESTIONS_TIMEOUT)
+    told = ", ".join(f"{match.symbol} {match.exchange}" for match in similar[:_SUGGESTED])
+    return WrongInput(
+        f"unknown symbol '{query.text}'",
+        "the broker knows no such contract",
+        f"similar ones are {told}" if told else "check the spelling",
+        "name the venue of what is no US stock, as in VOD.LSE, ESH6.CME or ^SPX.CBOE",
+    )
+
+
 def _spelled_out(contract: Contract, expiry: str) -> str:
     return f"{contract.symbol} {contract.tradingClass} {expiry[:8]}"
 
@@ -223,22 +264,6 @@ def _future(text: str, symbol: str, venue: str) -> ContractQuery:
             f"write symbol, month letter and year, as in {symbol}H6.{venue}",
         )
     return ContractQuery(text, "FUT", symbol, venue)
-
-
-def _choose(query: ContractQuery, found: list[ContractDetails]) -> ContractDetails:
-    preferred = [
-        details
-        for details in found
-        if query.venue and instrument_id(details).rpartition(".")[2] == query.venue
-    ]
-    for candidates in (found, preferred):
-        if len(candidates) == 1:
-            return candidates[0]
-    raise WrongInput(
-        f"'{query.text}' is ambiguous",
-        f"{len(found)} contracts fit: {', '.join(_told(details) for details in found[:_LISTED])}",
-        "name the venue, or the contract by conid:NUMBER",
-    )
 
 
 def _told(details: ContractDetails) -> str:

@@ -108,9 +108,9 @@ def _raise_failure(attempt: asyncio.Task[Any], endpoint: Endpoint) -> None:
     except (socket.gaierror, UnicodeError):
         raise refusals.unknown_host(where, endpoint.host) from None
     except OSError as error:
-        if error.errno is None:  # ib_async's own: the socket broke while connecting
-            raise refusals.closed(where) from None
-        raise refusals.nobody_listens(where, error) from None
+        if isinstance(error, ConnectionError) and error.errno is None:
+            raise refusals.closed(where) from None  # ib_async's own: it broke while connecting
+        raise refusals.nobody_listens(where, error.errno) from None
 
 
 def _too_late(ib: IB, endpoint: Endpoint) -> BrokerUnavailable:

@@ -5,17 +5,21 @@ The settings are those of IBKR's "TWS API initial setup" page.
 
 from __future__ import annotations
 
+import os
+
 from catalog.errors import BrokerUnavailable
 
 _SETTINGS = "TWS: File > Global Configuration > API > Settings; Gateway: Configure > Settings > API"
 _PORTS = "IB Gateway listens on 4001 (live) or 4002 (paper), TWS on 7496 (live) or 7497 (paper)"
 
 
-def nobody_listens(endpoint: str, cause: OSError) -> BrokerUnavailable:
-    """The TCP connection was refused or no way leads there."""
+def nobody_listens(endpoint: str, code: int | None) -> BrokerUnavailable:
+    """The TCP connection was refused or no way leads there; `code` is the system's errno, None
+    where several addresses of a host failed in several ways."""
+    cause = f" ({os.strerror(code)})" if code else ""
     return BrokerUnavailable(
         f"cannot reach the broker at {endpoint}",
-        f"nothing accepts connections there ({cause.strerror or cause})",
+        f"nothing accepts connections there{cause}",
         "start TWS or IB Gateway and log in",
         f"tick 'Enable ActiveX and Socket Clients' ({_SETTINGS})",
         f"compare the port with 'Socket port' there; {_PORTS}",

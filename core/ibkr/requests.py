@@ -207,9 +207,7 @@ def as_error(failure: Failure, doing: str) -> QuarterdeckError:
                 "run it again: what was stored is kept",
             )
         case NotFound(text):
-            return WrongInput(
-                title, text, "check the id", "quarterdeck search TEXT lists contracts"
-            )
+            return WrongInput(title, text, "check the id")
         case NoPermission(text):
             return DataUnavailable(
                 title,

@@ -94,21 +94,27 @@ def ids_in_use(taken: set[int]) -> Behaviour:
 
 
 async def refusal(
-    port: int, *, client_id: int | None = 7, timeout: float = 5.0
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    client_id: int | None = 7,
+    timeout: float = 5.0,
 ) -> tuple[BrokerUnavailable, BrokerSession, float]:
-    session = BrokerSession(Endpoint("127.0.0.1", port, client_id, timeout))
+    session = BrokerSession(Endpoint(host, port, client_id, timeout))
     started = time.monotonic()
     with pytest.raises(BrokerUnavailable) as raised:
         await session.connect()
     return raised.value, session, time.monotonic() - started
 
 
-async def test_a_closed_port_fails_at_once_and_says_what_to_start() -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_closed_port_fails_at_once_and_says_what_to_start(host: str) -> None:
     async with listener(stay_silent) as port:
         pass  # closed again: nobody listens there now
-    error, session, seconds = await refusal(port)
+    error, session, seconds = await refusal(port, host=host)
     assert seconds < 1
-    assert f"127.0.0.1:{port}" in error.title
+    assert f"{host}:{port}" in error.title
+    assert "nothing accepts connections" in error.reason
     assert any("Enable ActiveX and Socket Clients" in step for step in error.steps)
     assert session.state.kind is ConnectionKind.REFUSED
     assert session.state.reason == error.reason

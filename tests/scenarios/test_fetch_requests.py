@@ -185,10 +185,13 @@ async def test_a_contract_id_and_an_expired_future_resolve(session: BrokerSessio
     assert (expired.instrument_id, expired.contract.includeExpired) == ("ESM5.CME", True)
 
 
-async def test_an_unknown_symbol_says_how_to_find_it(session: BrokerSession) -> None:
+@pytest.mark.parametrize(("typed", "way"), [("APPLE", "AAPL NASDAQ"), ("XYZQ", "spelling")])
+async def test_an_unknown_symbol_comes_with_similar_ones(
+    session: BrokerSession, typed: str, way: str
+) -> None:
     with pytest.raises(WrongInput) as refused:
-        await resolve(session, parse_id("XYZQ"))
-    assert "quarterdeck search XYZQ" in refused.value.steps[0]
+        await resolve(session, parse_id(typed))
+    assert way in refused.value.steps[0]
 
 
 async def test_a_ping_measures_the_way_and_the_clocks(gateway: SimulatedGateway) -> None:

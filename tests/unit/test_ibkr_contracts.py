@@ -6,7 +6,7 @@ import pytest
 from ib_async import Contract, ContractDetails
 
 from catalog.errors import WrongInput
-from core.ibkr.contracts import _choose, instrument_id, parse_id
+from core.ibkr.contracts import choose, instrument_id, parse_id
 
 
 def details(**fields: object) -> ContractDetails:
@@ -103,14 +103,14 @@ LONDON = details(conId=2, secType="STK", localSymbol="ABC", primaryExchange="LSE
 
 
 def test_a_single_match_is_taken_whatever_venue_was_typed() -> None:
-    assert _choose(parse_id("ABC.ARCA"), [NASDAQ]) is NASDAQ
+    assert choose(parse_id("ABC.ARCA"), [NASDAQ]) is NASDAQ
 
 
 def test_among_several_the_typed_venue_decides() -> None:
-    assert _choose(parse_id("ABC.LSE"), [NASDAQ, LONDON]) is LONDON
+    assert choose(parse_id("ABC.LSE"), [NASDAQ, LONDON]) is LONDON
 
 
 def test_several_that_nothing_decides_between_are_listed() -> None:
     with pytest.raises(WrongInput) as refused:
-        _choose(parse_id("ABC"), [NASDAQ, LONDON])
+        choose(parse_id("ABC"), [NASDAQ, LONDON])
     assert "ABC.NASDAQ USD (conid:1), ABC.LSE GBP (conid:2)" in refused.value.reason
