@@ -1,30 +1,26 @@
-"""Charts as text: lines, drawdowns, candles. For the screens and for the command line alike.
+"""Charts as text: equity, drawdown, candles. For the screens and for the command line alike.
 
 Pure functions from columns of data to lines of text, each exactly `width` cells wide and `height`
-lines high, with colours as ANSI sequences. The horizontal axis counts bars, so that nights and
-weekends leave no holes. Data is thinned to what the columns can show before plotext gets it:
-plotext pays for every point.
+lines high, with colours as ANSI sequences; `ascii` None is what the terminal can show. The
+horizontal axis counts bars, so that nights and weekends leave no holes. Data is thinned to what
+the columns can show before plotext gets it: plotext pays for every point.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import plotext
 
 from catalog.columns import BarColumns, Floats, Ints
-from tui.ticks import Tick, number_labels, round_ticks, time_ticks
+from tui.chart_frame import PLOTEXT, Frame, Glyphs, begin, finish, glyphs_for
+from tui.ticks import time_ticks
 
-_ASCII = str.maketrans("│─┤├┬┴┼└", "|-+++++`")
 _TICK_CELLS = 9
-_UP_COLOUR, _DOWN_COLOUR = "cyan", "red"
+_ROOM_FOR_DRAWDOWN = 8
 _WIDEST_SLOT = 6
-
-# plotext draws on one figure, which its module owns.
-_plotext = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,65 +31,6 @@ class Mark:
     buy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Glyphs:
-    """The characters of a chart."""
-
-    line: str
-    wick: str
-    up: str
-    down: str
-    buy: str
-    sell: str
-
-
-_BLOCKS = _Glyphs("braille", "│", "█", "▒", "▲", "▼")
-_LETTERS = _Glyphs("*", "|", "#", "o", "^", "v")
-
-
-def line_chart(
-    ts: Ints,
-    values: Floats,
-    width: int,
-    height: int,
-    *,
-    title: str = "",
-    zone: str = "UTC",
-    suffix: str = "",
-    ascii: bool = False,
-    colour: bool = True,
-) -> str:
-    """Draw one line through all `values` at stamps `ts` (ns UTC); `suffix` ends the value labels.
-
-    Each column shows the lowest and the highest value in it, so that no spike is lost.
-    """
-    if len(values) == 0:
-        return _nothing(width, height, title)
-    frame = _Frame.around(values, width, height, title=title, suffix=suffix)
-    return _line(frame, ts, values, zone, _UP_COLOUR, ascii=ascii, colour=colour)
-
-
-def drawdown_chart(
-    ts: Ints,
-    equity: Floats,
-    width: int,
-    height: int,
-    *,
-    cash: float = 0.0,
-    title: str = "drawdown",
-    zone: str = "UTC",
-    ascii: bool = False,
-    colour: bool = True,
-) -> str:
-    """Draw how far `equity` stands below its highest value so far, in percent of that; the
-    starting `cash` is the first of them."""
-    if len(equity) == 0:
-        return _nothing(width, height, title)
-    falls = _falls(equity, cash)
-    frame = _Frame.around(falls, width, height, title=title, suffix="%")
-    return _line(frame, ts, falls, zone, _DOWN_COLOUR, ascii=ascii, colour=colour)
-
-
 def equity_chart(
     ts: Ints,
     equity: Floats,
@@ -102,25 +39,32 @@ def equity_chart(
     *,
     cash: float,
     zone: str = "UTC",
-    ascii: bool = False,
+    ascii: bool | None = None,
     colour: bool = True,
 ) -> str:
-    """Draw equity with its drawdown below it, on one time axis."""
+    """Draw equity at stamps `ts` (ns UTC) and, where there is room, its drawdown below it.
+
+    The drawdown is in percent of the highest equity so far; the starting `cash` is the first of
+    them. Each column shows the lowest and the highest value in it, so that no spike is lost.
+    """
     if len(equity) == 0:
         return _nothing(width, height, "equity")
-    lower_height = max(height * 2 // 5, min(4, height))
+    lower_height = max(height * 2 // 5, 4) if height >= _ROOM_FOR_DRAWDOWN else 0
+    upper_height = height - lower_height
+    upper = Frame.around(equity, width, upper_height, title="equity", dates=not lower_height)
+    glyphs = glyphs_for(ascii)
+    if not lower_height:
+        return _line(upper, ts, equity, zone, "cyan", glyphs, colour=colour)
     falls = _falls(equity, cash)
-    upper = _Frame.around(equity, width, height - lower_height, title="equity", dates=False)
-    lower = _Frame.around(
-        falls, width, lower_height, title="drawdown" if lower_height > 5 else "", suffix="%"
-    )
+    title = "drawdown" if lower_height > 5 else ""
+    lower = Frame.around(falls, width, lower_height, title=title, suffix="%")
     label_width = max(upper.label_width, lower.label_width)
-    pictures = [
-        _line(frame.aligned(label_width), ts, values, zone, tint, ascii=ascii, colour=colour)
-        for frame, values, tint in ((upper, equity, _UP_COLOUR), (lower, falls, _DOWN_COLOUR))
-        if frame.height > 1
-    ]
-    return "\n".join(pictures)
+    return "\n".join(
+        [
+            _line(upper.aligned(label_width), ts, equity, zone, "cyan", glyphs, colour=colour),
+            _line(lower.aligned(label_width), ts, falls, zone, "red", glyphs, colour=colour),
+        ]
+    )
 
 
 def candle_chart(
@@ -131,94 +75,35 @@ def candle_chart(
     marks: Sequence[Mark] = (),
     title: str = "",
     zone: str = "UTC",
-    ascii: bool = False,
+    ascii: bool | None = None,
     colour: bool = True,
 ) -> str:
     """Draw bars as candles, several bars in one where columns are fewer than bars need.
 
     Rising bodies are full and falling ones shaded, so that they differ without colour too. A mark
-    stands below (buy) or above (sell) the candle of the first bar that ends at it or later.
+    stands below (buy) or above (sell) the candle of the first bar that ends at it or later. A
+    title is followed by what the signs mean.
     """
-    glyphs = _LETTERS if ascii else _BLOCKS
+    glyphs = glyphs_for(ascii)
     if len(bars) == 0:
         return _nothing(width, height, title)
+    if title:
+        title += f"   {glyphs.up} up {glyphs.down} down"
+        title += f"   {glyphs.buy} buy {glyphs.sell} sell" if marks else ""
     lows, highs = bars.price(bars.low), bars.price(bars.high)
-    frame = _Frame.around(
+    frame = Frame.around(
         np.array([lows.min(), highs.max()]), width, height, title=title, margin=bool(marks)
     )
     candles = _Candles.resampled(bars, max(frame.columns // 2, 1))
     slot = min(max(frame.columns // len(candles.ts), 2), _WIDEST_SLOT)
     ticks = time_ticks([int(stamp) for stamp in candles.ts], zone, frame.columns // _TICK_CELLS)
-    with _plotext:
-        _begin(
+    with PLOTEXT:
+        begin(
             frame, [(column * slot, text) for column, text in ticks], last=max(frame.columns - 1, 1)
         )
         _draw_candles(candles, frame, slot, glyphs)
         _draw_marks(marks, candles, frame, slot, glyphs)
-        return _finish(frame, ascii=ascii, colour=colour)
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """The measures of one picture: cells of the canvas, limits and ticks of the value axis."""
-
-    width: int
-    height: int
-    columns: int
-    rows: int
-    low: float
-    high: float
-    ticks: list[float]
-    labels: list[str]
-    title: str
-    dates: bool
-
-    @classmethod
-    def around(
-        cls,
-        values: Floats,
-        width: int,
-        height: int,
-        *,
-        title: str,
-        dates: bool = True,
-        suffix: str = "",
-        margin: bool = False,
-    ) -> _Frame:
-        rows = max(height - bool(title) - (2 if dates else 0), 1)
-        low, high = float(np.min(values)), float(np.max(values))
-        if low == high:
-            spare = abs(low) * 0.01 or 1.0
-            low, high = low - spare, high + spare
-        if margin:
-            row = (high - low) / max(rows - 2, 1)
-            low, high = low - row, high + row
-        ticks = round_ticks(low, high, max(rows // 3, 2))
-        labels = number_labels(ticks, suffix)
-        columns = _columns_beside(labels[0], width)
-        return cls(width, height, columns, rows, low, high, ticks, labels, title, dates)
-
-    @property
-    def label_width(self) -> int:
-        """The cells that the value labels take."""
-        return len(self.labels[0])
-
-    def aligned(self, label_width: int) -> _Frame:
-        """The same with value labels at least that wide, to stand below another picture."""
-        labels = [label.rjust(label_width) for label in self.labels]
-        return replace(self, labels=labels, columns=_columns_beside(labels[0], self.width))
-
-    def row(self, value: float) -> int:
-        """The row of the canvas, from below, that shows a value."""
-        return round((self.rows - 1) * (value - self.low) / (self.high - self.low))
-
-    def value(self, row: int) -> float:
-        """The value in the middle of a row."""
-        return self.low + (self.high - self.low) * row / max(self.rows - 1, 1)
-
-
-def _columns_beside(label: str, width: int) -> int:
-    return max(width - len(label) - 1, 2)
+        return finish(frame, glyphs, colour=colour)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,27 +133,26 @@ class _Candles:
 
 
 def _line(
-    frame: _Frame,
+    frame: Frame,
     ts: Ints,
     values: Floats,
     zone: str,
     tint: str,
+    glyphs: Glyphs,
     *,
-    ascii: bool,
     colour: bool,
 ) -> str:
     first = np.arange(frame.columns) * len(ts) // frame.columns
     ticks = time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // _TICK_CELLS)
     columns, thinned = _extremes(values, frame.columns)
-    glyphs = _LETTERS if ascii else _BLOCKS
-    with _plotext:
-        _begin(
+    with PLOTEXT:
+        begin(
             frame,
             [(2 * column, text) for column, text in ticks],
             last=2 * frame.columns - 1,
         )
         plotext.plot(columns, thinned, marker=glyphs.line, color=tint)
-        return _finish(frame, ascii=ascii, colour=colour)
+        return finish(frame, glyphs, colour=colour)
 
 
 def _falls(equity: Floats, cash: float) -> Floats:
@@ -290,33 +174,7 @@ def _extremes(values: Floats, columns: int) -> tuple[list[float], list[float]]:
     return [float(place) for place in range(2 * columns)], thinned
 
 
-def _begin(frame: _Frame, ticks: list[Tick], *, last: int) -> None:
-    """Set up plotext's figure; horizontal places run from 0 to `last`."""
-    plotext.clear_figure()
-    plotext.theme("pro")
-    plotext.limit_size(False, False)
-    plotext.plot_size(frame.width, frame.height - bool(frame.title))
-    plotext.xaxes(frame.dates, False)
-    plotext.yaxes(True, False)
-    plotext.xlim(0, last)
-    plotext.ylim(frame.low, frame.high)
-    plotext.yticks(frame.ticks, frame.labels)
-    if not frame.dates:
-        ticks = []
-    plotext.xticks([place for place, _ in ticks], [text for _, text in ticks])
-
-
-def _finish(frame: _Frame, *, ascii: bool, colour: bool) -> str:
-    picture: str = plotext.build().rstrip("\n")
-    if not colour:
-        picture = plotext.uncolorize(picture)
-    if ascii:
-        picture = picture.translate(_ASCII)
-    title = [frame.title[: frame.width].ljust(frame.width)] if frame.title else []
-    return "\n".join([*title, picture])
-
-
-def _draw_candles(candles: _Candles, frame: _Frame, slot: int, glyphs: _Glyphs) -> None:
+def _draw_candles(candles: _Candles, frame: Frame, slot: int, glyphs: Glyphs) -> None:
     """Bodies over wicks, cell by cell: plotext's own candles touch each other unevenly."""
     body = _body(slot)
     cells: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
@@ -343,7 +201,7 @@ def _body(slot: int) -> int:
 
 
 def _draw_marks(
-    marks: Sequence[Mark], candles: _Candles, frame: _Frame, slot: int, glyphs: _Glyphs
+    marks: Sequence[Mark], candles: _Candles, frame: Frame, slot: int, glyphs: Glyphs
 ) -> None:
     for buy, glyph, tint in ((True, glyphs.buy, "cyan+"), (False, glyphs.sell, "magenta+")):
         stamps = np.array(

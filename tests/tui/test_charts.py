@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.columns import BarColumns
-from tui.charts import Mark, candle_chart, drawdown_chart, line_chart
+from tui.charts import Mark, candle_chart, equity_chart
 from tui.ticks import number_labels, round_ticks, time_ticks
 
 MINUTE = 60_000_000_000
@@ -62,8 +62,7 @@ def test_every_chart_fills_exactly_the_cells_it_was_given(
     ts = np.arange(length, dtype=np.int64) * MINUTE + stamp("2024-01-02T09:31")
     values = walk(length).astype(float)
     drawn = [
-        line_chart(ts, values, width, height, title="equity", ascii=ascii, colour=False),
-        drawdown_chart(ts, values, width, height, ascii=ascii, colour=False),
+        equity_chart(ts, values, width, height, cash=9_000, ascii=ascii, colour=False),
         candle_chart(
             bars(ts, walk(length)),
             width,
@@ -79,14 +78,19 @@ def test_every_chart_fills_exactly_the_cells_it_was_given(
         assert picture.isascii() or not ascii
 
 
+def equity_lines(values: np.ndarray, width: int, height: int, cash: float = 0) -> list[str]:
+    ts = np.arange(len(values), dtype=np.int64) * MINUTE
+    picture = equity_chart(ts, values, width, height, cash=cash, ascii=True, colour=False)
+    return picture.split("\n")
+
+
 def test_a_spike_of_one_bar_in_a_hundred_thousand_reaches_its_height() -> None:
     values = np.full(100_000, 100.0)
     values[61_803] = 200.0
-    ts = np.arange(100_000, dtype=np.int64) * MINUTE
-    picture = line_chart(ts, values, 60, 20, ascii=True, colour=False).split("\n")
-    column = picture[0].index("*")
-    canvas = picture[0].index("|") + 1 if "|" in picture[0] else picture[0].index("+") + 1
-    assert (column - canvas) / (60 - canvas) == pytest.approx(0.618, abs=0.02)
+    title, top, *_ = equity_lines(values, 60, 20)
+    assert title.strip() == "equity"
+    canvas = top.index("+") + 1
+    assert (top.index("*") - canvas) / (60 - canvas) == pytest.approx(0.618, abs=0.02)
 
 
 def test_joined_candles_keep_the_extremes_of_their_bars() -> None:
@@ -111,8 +115,8 @@ def test_rising_and_falling_candles_differ_without_colour() -> None:
 
 def test_no_escape_sequence_is_left_without_colour() -> None:
     ts, values = sessions(2), walk(780).astype(float)
-    assert "\x1b" in line_chart(ts, values, 60, 12)
-    assert "\x1b" not in line_chart(ts, values, 60, 12, colour=False)
+    assert "\x1b" in equity_chart(ts, values, 60, 12, cash=0)
+    assert "\x1b" not in equity_chart(ts, values, 60, 12, cash=0, colour=False)
 
 
 def test_fills_stand_at_their_candle_and_fills_before_the_chart_nowhere() -> None:
@@ -127,12 +131,17 @@ def test_fills_stand_at_their_candle_and_fills_before_the_chart_nowhere() -> Non
     assert sells[0] - buys[0] == 11 * 4
 
 
-def test_drawdown_is_measured_from_the_highest_equity_so_far() -> None:
-    equity = np.array([100.0, 200.0, 150.0, 250.0, 200.0])
-    picture = drawdown_chart(np.arange(5) * DAY, equity, 50, 14, colour=False)
-    labels = [line.partition("┤")[0].strip() for line in picture.split("\n") if "┤" in line]
-    assert labels[0] == "0%"
-    assert float(labels[-1].rstrip("%")) >= -25
+def test_drawdown_is_measured_from_the_highest_equity_so_far_and_from_the_cash() -> None:
+    def span(values: list[float], cash: float) -> tuple[float, float]:
+        """The labels beside the highest and the lowest point of the drawdown."""
+        lines = equity_lines(np.array(values), 60, 40, cash)
+        below = lines[[line.strip() for line in lines].index("drawdown") :]
+        drawn = [line for line in below if "*" in line]
+        return float(drawn[0].partition("%")[0]), float(drawn[-1].partition("%")[0])
+
+    assert span([100.0, 200.0, 160.0, 250.0, 225.0], cash=0) == (0, -20)
+    assert span([200.0, 80.0, 100.0], cash=160) == (0, -60)
+    assert span([200.0, 160.0], cash=400) == (-50, -60)
 
 
 def test_nights_leave_no_hole_and_days_are_named_in_the_exchange_zone() -> None:

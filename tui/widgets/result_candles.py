@@ -116,6 +116,5 @@ def _draw(
         height,
         marks=marks,
         zone=market.zone,
-        title=f"{market.instrument_id}  {count:,} of {len(market.bars):,} bars   "
-        "█ up ▒ down   ▲ buy ▼ sell",
+        title=f"{market.instrument_id}  {count:,} of {len(market.bars):,} bars",
     )

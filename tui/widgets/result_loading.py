@@ -24,15 +24,11 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
     Raises `WrongInput` for an unknown id, `DataUnavailable` when the run is damaged.
     """
     run = workspace.runs.load(run_id)
-    catalog = workspace.catalog
-    markets = tuple(_market(catalog, run, venue.instrument_id) for venue in run.result.venues)
-    zones = {market.zone for market in markets}
-    return ShownRun(
-        run,
-        markets,
-        zone=zones.pop() if len(zones) == 1 else _SEVERAL_ZONES,
-        simulated=catalog.origin == "simulated",
+    markets = tuple(
+        _market(workspace.catalog, run, venue.instrument_id) for venue in run.result.venues
     )
+    zones = {market.zone for market in markets}
+    return ShownRun(run, markets, zones.pop() if len(zones) == 1 else _SEVERAL_ZONES)
 
 
 def _market(catalog: Catalog, run: StoredRun, instrument_id: str) -> Market:

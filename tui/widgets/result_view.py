@@ -40,7 +40,6 @@ class ShownRun:
     run: StoredRun
     markets: tuple[Market, ...]
     zone: str
-    simulated: bool
 
     def precision(self, instrument_id: str) -> int:
         """The decimals of an instrument's prices."""
@@ -104,7 +103,7 @@ class ResultView(Vertical):
         self._shown = shown
         run, metrics = shown.run, shown.run.metrics
         self.border_title = Content(title_of(run.spec))
-        origin = "simulated data, " if shown.simulated else ""
+        origin = "simulated data, " if run.simulated else ""
         self.border_subtitle = Content(
             f"{origin}ran in {metrics.seconds:.2f} s, {metrics.bars_per_s:,.0f} bars/s"
         )
