@@ -101,6 +101,18 @@ async def test_enter_gives_the_chart_the_screen_and_back(tmp_path: Path, gateway
         await shown.shows("─ Series ")
 
 
+async def test_a_wide_table_shows_sizes_and_a_narrow_one_does_not(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port, size=(110, 30)) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("  size │", " kB")
+        await shown.pilot.resize_terminal(80, 24)
+        await shown.until(lambda: "  size │" not in shown.text)
+        await shown.shows("GDX.ARCA", "health")
+
+
 def test_the_strip_shows_what_is_held_partly_held_missing_and_shut() -> None:
     open_times = [(0, 100), (200, 300), (300, 400), (400, 500)]
     scaled = [(start * MINUTE, end * MINUTE) for start, end in open_times]

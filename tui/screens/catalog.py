@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import on
@@ -19,7 +18,7 @@ from tui.screens.base import BaseScreen
 from tui.widgets.chart import Chart
 from tui.widgets.coverage import LEGEND, Coverage, CoverageStrip
 from tui.widgets.result_table import ResultTable
-from tui.widgets.series_table import COLUMNS, WIDE, ListedSeries, listed, size_text
+from tui.widgets.series_table import ListedSeries, SeriesTable, listed, size_text
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
@@ -82,7 +81,7 @@ class CatalogScreen(BaseScreen):
             field = Input(placeholder="words to look for", id="filter", compact=True)
             field.cursor_blink = False
             yield field
-            yield ResultTable(*COLUMNS, empty="reading the catalog ...", id="series")
+            yield SeriesTable(id="series")
         with Vertical(id="detail", classes="panel"):
             yield Static(id="facts", markup=False)
             yield CoverageStrip(id="coverage")
@@ -113,30 +112,29 @@ class CatalogScreen(BaseScreen):
         return any(line.event.channel == "catalog" for line in fresh)
 
     async def _load(self, catalog: Catalog) -> None:
+        before = self._series
+
+        def read() -> tuple[tuple[ListedSeries, ...], bool]:
+            fresh = listed(catalog.list_series())
+            return fresh, fresh != before
+
         try:
-            self._series = await asyncio.to_thread(lambda: listed(catalog.list_series()))
+            self._series, changed = await asyncio.to_thread(read)
         except QuarterdeckError as error:
-            self.query_one(ResultTable).show((), empty=f"{error}. r tries again.")
+            self.query_one(SeriesTable).show_series((), f"{error}. r tries again.")
             raise
-        self._show_list()
+        if changed or not self._series:
+            self._show_list()
 
     def _show_list(self) -> None:
         words = self._filter.lower().split()
         found = [one for one in self._series if all(word in one.searched for word in words)]
-        table = self.query_one(ResultTable)
-        columns = COLUMNS if table.size.width >= WIDE else COLUMNS[:-1]
-        rows = [replace(one.row, cells=one.row.cells[: len(columns)]) for one in found]
-        table.show(rows, *columns, empty=_NO_MATCH if self._series else _NOTHING)
+        self.query_one(SeriesTable).show_series(found, _NO_MATCH if self._series else _NOTHING)
         panel = self.query_one("#series-panel")
         panel.border_subtitle = f"{len(found):,} of {len(self._series):,}" if words else ""
         self.query_one("#body").set_class(not found, "-empty")
         self.refresh_bindings()
         self._rest_on_selected()
-
-    def on_resize(self) -> None:
-        """Show as many columns as there is room for, once the new layout stands."""
-        if self._series:
-            self.call_after_refresh(self._show_list)
 
     # One series
 
@@ -187,8 +185,8 @@ class CatalogScreen(BaseScreen):
 
     @property
     def _selected(self) -> SeriesSummary | None:
-        key = self.query_one(ResultTable).cursor_key
-        return next((one.summary for one in self._series if one.row.key == key), None)
+        key = self.query_one(SeriesTable).cursor_key
+        return next((one.summary for one in self._series if one.wide.key == key), None)
 
     # Keys
 
@@ -226,13 +224,13 @@ class CatalogScreen(BaseScreen):
         self._show_list()
 
     def on_input_submitted(self) -> None:
-        self.query_one(ResultTable).focus()
+        self.query_one(SeriesTable).focus()
 
     @on(ResultTable.Opened)
     def action_enlarge(self) -> None:
         """Show the chart alone, or both again."""
         if not self.query_one("#body").toggle_class("-chart-alone").has_class("-chart-alone"):
-            self.query_one(ResultTable).focus()
+            self.query_one(SeriesTable).focus()
 
     def action_back(self) -> None:
         """Back to both panels and to all series."""
@@ -240,7 +238,7 @@ class CatalogScreen(BaseScreen):
         self.query_one("#series-panel").remove_class("-filtering")
         self.query_one("#filter", Input).value = self._filter = ""
         self._show_list()
-        self.query_one(ResultTable).focus()
+        self.query_one(SeriesTable).focus()
 
 
 def _read(catalog: Catalog, summary: SeriesSummary) -> _Detail:

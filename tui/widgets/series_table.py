@@ -1,4 +1,4 @@
-"""What the catalog holds as rows of a table: one for each series of bars."""
+"""The table of what the catalog holds: one row for each series of bars."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui.widgets.header import EXCHANGE_ZONE
-from tui.widgets.result_table import Cell, Column, Row
+from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.listing import SeriesSummary
     from catalog.series import BarSpec
 
-COLUMNS = (
+_COLUMNS = (
     Column("instrument", flexible=True),
     Column("bars"),
     Column("from"),
@@ -25,29 +25,53 @@ COLUMNS = (
 )
 """The last one is left out where the table is narrow."""
 
-WIDE = 92
+_WIDE = 92
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ListedSeries(NamedTuple):
-    """A series, its row (keyed by its bar type), and what a filter looks into."""
+    """A series, its rows for a wide and for a narrow table (keyed by its bar type), and what a
+    filter looks into."""
 
     summary: SeriesSummary
-    row: Row
+    wide: Row
+    narrow: Row
     searched: str
+
+
+class SeriesTable(ResultTable):
+    """Shows sizes too where it is wide enough. Dates of intraday bars are New York's."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id)
+        self._series: Sequence[ListedSeries] = ()
+
+    def show_series(self, series: Sequence[ListedSeries], empty: str) -> None:
+        """Show these series, or the text when there are none."""
+        self._series = series
+        self._show_fitting(empty)
+
+    def on_resize(self) -> None:
+        # Textual calls the handler of the base class as well.
+        if self._series:
+            self._show_fitting()
+
+    def _show_fitting(self, empty: str | None = None) -> None:
+        wide = self.size.width >= _WIDE
+        columns = _COLUMNS if wide else _COLUMNS[:-1]
+        self.show([one.wide if wide else one.narrow for one in self._series], *columns, empty=empty)
 
 
 def listed(summaries: Sequence[SeriesSummary]) -> tuple[ListedSeries, ...]:
     """The rows of many series; takes a while for thousands, so call it in a thread."""
-    return tuple(
-        ListedSeries(
-            summary,
-            Row(summary.series.bar_type, _cells(summary)),
-            str(summary.series).lower(),
-        )
-        for summary in summaries
-    )
+    return tuple(_listed(summary) for summary in summaries)
+
+
+def _listed(summary: SeriesSummary) -> ListedSeries:
+    key, cells = summary.series.bar_type, _cells(summary)
+    searched = str(summary.series).lower()
+    return ListedSeries(summary, Row(key, cells), Row(key, cells[:-1]), searched)
 
 
 def size_text(size: int) -> str:
