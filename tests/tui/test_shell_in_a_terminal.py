@@ -27,12 +27,22 @@ HEAVY = ("numpy", "pyarrow", "pandas", "nautilus_trader", "ib_async", "plotext",
 _PROGRAM = """
 import sys
 from datetime import datetime
+from catalog.errors import QuarterdeckError
 from tui.commands.dashboard import run_dashboard
 from core.options import Options
 from pathlib import Path
-home, port, now = sys.argv[1:]
+home, port, now, spoil = sys.argv[1:]
+exec(spoil)
 options = Options("demo", home=Path(home), port=int(port), now=datetime.fromisoformat(now))
-sys.exit(run_dashboard(options))
+try:
+    sys.exit(run_dashboard(options))
+except QuarterdeckError as error:
+    print("told:", error.title)
+"""
+_SPOILED_KEY = """
+from tui.screens.connection import ConnectionScreen
+def spoiled(self): raise RuntimeError("a mistake of ours")
+ConnectionScreen.action_ping = spoiled
 """
 
 
@@ -77,13 +87,13 @@ class Terminal:
 
 
 @contextmanager
-def terminal(home: Path, port: int, **environment: str) -> Iterator[Terminal]:
-    """The dashboard in a new terminal, ended at the end."""
+def terminal(home: Path, port: int, *, spoil: str = "", **environment: str) -> Iterator[Terminal]:
+    """The dashboard in a new terminal, ended at the end; `spoil` is run in it first."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     clean = {name: value for name, value in os.environ.items() if name != "COLORTERM"}
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(home), str(port), NOW.isoformat()],
+        [sys.executable, "-c", _PROGRAM, str(home), str(port), NOW.isoformat(), spoil],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -147,6 +157,21 @@ def test_it_is_readable_in_few_colours_and_in_none(
             cell for cell in cells if cell.data.strip() and cell.fg == cell.bg != "default"
         ]
         assert cells and not unreadable
+
+
+def test_a_mistake_of_the_program_ends_it_with_words_and_the_traceback_in_the_log(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    with terminal(tmp_path, gateway_port, spoil=_SPOILED_KEY) as shown:
+        shown.wait_for(lambda: "● connected" in shown.text)
+        os.write(shown._master, b"r")
+        shown.wait_for(lambda: shown.process.poll() is not None)
+        shown.read(0.2)
+        after = shown.received.rpartition(b"\x1b[?1049l")[2]
+        assert b"told: The dashboard ended unexpectedly" in after
+        assert b"a mistake of ours" not in shown.received
+    log = (tmp_path / "state" / "logs" / "quarterdeck.log").read_text()
+    assert "RuntimeError: a mistake of ours" in log
 
 
 def test_the_first_screen_is_there_before_anything_heavy_is_imported() -> None:
