@@ -101,8 +101,8 @@ def _traded(data: InstrumentData, task: Task) -> Traded:
         if theirs != ours:
             raise WrongInput(
                 f"the bars of {stream.series} do not fit their instrument",
-                f"prices and volumes have {theirs} decimals, those of the instrument {ours}, and "
-                "Nautilus would reject every order",
+                f"prices have {theirs[0]} decimals and volumes {theirs[1]}, the instrument's "
+                f"{ours[0]} and {ours[1]}: Nautilus would reject every order",
                 "fetch the series again",
             )
     return Traded(data, feed, instrument)

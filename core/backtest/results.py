@@ -212,13 +212,18 @@ class RunStore:
 
     @contextlib.contextmanager
     def _index(self) -> Iterator[sqlite3.Connection]:
-        path = self.folder / _INDEX
-        with contextlib.closing(sqlite3.connect(path, timeout=10)) as index, index:
-            if index.execute("PRAGMA user_version").fetchone()[0] != _INDEX_VERSION:
-                index.execute("DROP TABLE IF EXISTS run")
-                index.execute("CREATE TABLE run (run_id TEXT PRIMARY KEY, spec TEXT, result TEXT)")
-                index.execute(f"PRAGMA user_version = {_INDEX_VERSION}")
+        with contextlib.closing(self._open_index()) as index, index:
             yield index
+
+    def _open_index(self) -> sqlite3.Connection:
+        path = self.folder / _INDEX
+        try:
+            return _index_at(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged: it holds nothing that the folders do not
+            path.unlink()
+            return _index_at(path)
 
     def _catch_up(self, index: sqlite3.Connection) -> None:
         """Take in folders that came and drop those that went without the index."""
@@ -233,6 +238,18 @@ class RunStore:
         for new in there - known:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 _remember(index, *_read_json(self.folder / new))
+
+
+def _index_at(path: Path) -> sqlite3.Connection:
+    index = sqlite3.connect(path, timeout=10)
+    if index.execute("PRAGMA user_version").fetchone()[0] != _INDEX_VERSION:
+        with index:
+            index.execute("DROP TABLE IF EXISTS run")
+            index.execute(
+                "CREATE TABLE IF NOT EXISTS run (run_id TEXT PRIMARY KEY, spec TEXT, result TEXT)"
+            )
+            index.execute(f"PRAGMA user_version = {_INDEX_VERSION}")
+    return index
 
 
 def _remember(index: sqlite3.Connection, spec: RunSpec, result: RunResult) -> None:
@@ -278,6 +295,6 @@ def _read_log(folder: Path) -> Iterator[dict[str, Any]]:
             yield {
                 "time": said["timestamp"],
                 "level": "warning" if said["level"] == "WARN" else said["level"].lower(),
-                "source": "engine",
+                "channel": "engine",
                 "message": said["message"],
             }

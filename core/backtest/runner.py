@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -98,7 +98,7 @@ async def run_backtest(
             log.report(venue)
         return await _run(Task(spec, data, staging), venues, store, log)
     except (asyncio.CancelledError, WrongInput):
-        await asyncio.shield(asyncio.to_thread(store.discard, staging))
+        await _to_the_end(asyncio.to_thread(store.discard, staging))
         raise
 
 
@@ -109,7 +109,7 @@ async def _run(
 
     async def keep(outcome: Outcome | QuarterdeckError) -> StoredRun:
         result = _result(task, started, venues, outcome)
-        return await asyncio.shield(
+        return await _to_the_end(
             asyncio.to_thread(store.keep, task.folder, task.spec, result, log.lines)
         )
 
@@ -131,6 +131,16 @@ async def _run(
     stored = await keep(replace(outcome, warnings=warnings))
     log.pass_on(done)
     return stored
+
+
+async def _to_the_end[T](step: Coroutine[Any, Any, T]) -> T:
+    """Await a step that writes: cancelled, it is finished first, then the cancel goes on."""
+    writing = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        raise
 
 
 def _result(
@@ -158,7 +168,8 @@ class _Log:
         self.lines: list[dict[str, Any]] = []
 
     def take(self, event: Event) -> None:
-        self.lines.append({"time": datetime.now(UTC).isoformat(), **as_record(event)})
+        time = datetime.now(UTC).isoformat()
+        self.lines.append({"time": time, "channel": event.channel, **as_record(event)})
 
     def report(self, event: Event) -> None:
         self.take(event)

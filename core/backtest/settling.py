@@ -110,10 +110,10 @@ def _about_accounts(task: Task, venues: Sequence[str]) -> Iterator[str]:
 def _about_orders(orders: Sequence[Order]) -> Iterator[str]:
     reasons = Counter(order.reason for order in orders if order.refused)
     for reason, count in reasons.most_common(3):
-        yield f"{count} orders were refused: {reason}"
+        yield f"orders refused: {count}, {reason}"
     unanswered = sum(order.status == "SUBMITTED" for order in orders)
     if unanswered:
-        yield f"{unanswered} orders were never answered"
+        yield f"orders never answered: {unanswered}"
 
 
 def _about_fills(markets: Sequence[Marks], fills: Sequence[Fill]) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _about_worth(equity: Equity, metrics: Metrics, ended: Ended) -> Iterator[str
     elif metrics.leverage is not None and metrics.leverage > 1.01:
         yield f"held up to {metrics.leverage:.1f} times what the account was worth, on margin"
     if metrics.open_trades:
-        yield f"{metrics.open_trades} positions are open at the end, valued at the last close"
+        yield f"positions open at the end, valued at the last close: {metrics.open_trades}"
     # Nautilus rounds each fill to the cent; a larger difference would be a fault in our figures.
     elif abs(metrics.end_equity - ended.balance) > 0.01 * (len(ended.fills) + 1):
         yield (

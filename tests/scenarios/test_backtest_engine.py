@@ -185,7 +185,9 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
 
     spec = market.spec_for(data, "sma_crossover")
     run = asyncio.ensure_future(run_backtest(spec, data, store, report=report))
-    await running.wait()
+    first = asyncio.ensure_future(running.wait())
+    await asyncio.wait([first, run], return_when=asyncio.FIRST_COMPLETED)
+    assert not run.done()
     before = time.monotonic()
     run.cancel()
     with pytest.raises(asyncio.CancelledError):

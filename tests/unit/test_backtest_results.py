@@ -100,6 +100,13 @@ def test_the_index_follows_the_folders(tmp_path: Path) -> None:
     assert [run.run_id for run in store.list()] == [second.run_id]
 
 
+def test_a_damaged_index_is_built_again(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    kept = keep_one(store)
+    (tmp_path / "index.sqlite").write_bytes(b"this is no database" * 100)
+    assert [run.run_id for run in store.list()] == [kept.run_id]
+
+
 def test_what_is_not_kept_is_not_listed_and_what_is_discarded_is_gone(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     staging = store.begin(NOW)
