@@ -23,8 +23,8 @@ class Metrics:
     available.
 
     Daily returns are changes of equity from one session close to the next, the first from the
-    starting cash. With fewer than 20 of them CAGR, volatility, Sharpe, Sortino and Calmar are not
-    available. Standard deviations divide by n - 1, the risk-free rate is 0.
+    starting cash; bars longer than a day have none. With fewer than 20 of them CAGR, volatility,
+    Sharpe, Sortino and Calmar are not available. Standard deviations divide by n - 1, the risk-free rate is 0.
     """
 
     start_equity: float
@@ -98,10 +98,11 @@ def compute(
     trading_dates: Ints,
     benchmark_return: float,
     counted: Counted,
-    days_a_year: int = 252,
+    days_a_year: int | None = 252,
 ) -> Metrics:
-    """All metrics of a run. `trading_dates` gives each point of equity the number of its date."""
-    daily = daily_returns(cash, equity.value, trading_dates)
+    """All metrics of a run. `trading_dates` gives each point of equity the number of its date;
+    `days_a_year` is None where there are no daily closes."""
+    daily = daily_returns(cash, equity.value, trading_dates) if days_a_year else np.empty(0)
     end = float(equity.value[-1])
     drawdown = max_drawdown(cash, equity.value)
     enough = len(daily) >= FEWEST_DAYS
@@ -109,7 +110,7 @@ def compute(
     deviation = float(np.std(daily, ddof=1)) if enough else None
     nets = [trade.net for trade in trades if trade.exit_ts is not None]
     won, lost = sum(net for net in nets if net > 0), -sum(net for net in nets if net < 0)
-    root = math.sqrt(days_a_year)
+    root = math.sqrt(days_a_year or 0)
     return Metrics(
         start_equity=cash,
         end_equity=end,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catalog.layout import NANOS_PER_DAY
 from core.backtest.accounting import Equity, Fill, Marks, Trade, equity_curve, round_trips
 from core.backtest.data import InstrumentData
 from core.backtest.metrics import Counted, Metrics, compute
@@ -88,7 +89,10 @@ def benchmark(markets: Sequence[Marks]) -> float:
     return sum(gains) / len(gains) if gains else 0.0
 
 
-def _days_a_year(holdings: Sequence[Holding]) -> int:
+def _days_a_year(holdings: Sequence[Holding]) -> int | None:
+    spec = holdings[0].data.series[0].spec
+    if spec.nanos > NANOS_PER_DAY:
+        return None
     types = [str((holding.data.definition or {}).get("type")) for holding in holdings]
     return 365 if all(one.startswith(_CRYPTO_TYPES) for one in types) else 252
 

@@ -61,6 +61,14 @@ def test_nothing_is_scaled_to_a_year_before_twenty_days() -> None:
     assert (short.days, enough.days) == (19, 20)
 
 
+def test_bars_longer_than_a_day_give_no_daily_returns() -> None:
+    value = np.array(alternating(30))
+    equity = Equity(7 * DAY * np.arange(1, 31), value, np.zeros(30))
+    got = compute(100, equity, [], np.arange(30), 0.0, Counted(0, 30, 1), None)
+    assert (got.days, got.sharpe, got.cagr) == (0, None, None)
+    assert got.total_return == pytest.approx(value[-1] / 100 - 1)
+
+
 def test_ratios_by_their_definitions() -> None:
     got = run_of(alternating(20))
     mean = (ONE + OTHER) / 2
