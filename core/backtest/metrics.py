@@ -24,7 +24,8 @@ class Metrics:
 
     Daily returns are changes of equity from one session close to the next, the first from the
     starting cash; bars longer than a day have none. With fewer than 20 of them CAGR, volatility,
-    Sharpe, Sortino and Calmar are not available. Standard deviations divide by n - 1, the risk-free rate is 0.
+    Sharpe, Sortino and Calmar are not available. Standard deviations divide by n - 1, the
+    risk-free rate is 0.
     """
 
     start_equity: float
