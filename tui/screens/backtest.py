@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.jobs import Job
     from core.workspace import Workspace
 
-_ABOUT_SOMETHING = ("cancel", "edit", "copy", "turn_tab")
+_ABOUT_SOMETHING = ("new", "cancel", "edit", "copy", "turn_tab")
 _NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
 
 
@@ -88,7 +88,7 @@ class BacktestScreen(BaseScreen):
         super().__init__()
         self._runs: list[RunSummary] = []
         self._started: dict[int, RunningRun] = {}
-        self._offered: frozenset[str] = frozenset()
+        self._offered: frozenset[str] = frozenset({"new"})
         self._loaded = False
 
     def compose_body(self) -> ComposeResult:
@@ -128,10 +128,12 @@ class BacktestScreen(BaseScreen):
 
     def _offer_keys(self) -> None:
         offered = {"cancel"} if self._started else set()
-        if self._runs:
-            offered |= {"edit", "copy"}
-        if self.query_one(ResultView).run is not None:
-            offered.add("turn_tab")
+        if self.query_one("#places", ContentSwitcher).current == "results":
+            offered.add("new")
+            if self._runs:
+                offered |= {"edit", "copy"}
+            if self.query_one(ResultView).run is not None:
+                offered.add("turn_tab")
         if offered != self._offered:
             self._offered = frozenset(offered)
             self.refresh_bindings()
@@ -215,6 +217,7 @@ class BacktestScreen(BaseScreen):
         else:
             result.show(shown)
         self.query_one("#history", ResultTable).point_at(run_id)
+        self._offer_keys()
 
     def _open(self, place: str) -> None:
         self.query_one("#places", ContentSwitcher).current = place
@@ -222,6 +225,7 @@ class BacktestScreen(BaseScreen):
             self.query_one(BacktestForm).enter()
         else:
             self.query_one("#history").focus()
+        self._offer_keys()
 
     def _run_under_cursor(self) -> RunSummary | None:
         key = self.query_one("#history", ResultTable).cursor_key

@@ -36,7 +36,7 @@ def _market(catalog: Catalog, run: StoredRun, instrument_id: str) -> Market:
     definition = catalog.instrument(instrument_id) or {}
     info = definition.get("info")
     zone = str(info.get("time_zone") or "UTC") if isinstance(info, dict) else "UTC"
-    return Market(instrument_id, bars.price_precision if bars else 2, zone, bars)
+    return Market(instrument_id, 2 if bars is None else bars.price_precision, zone, bars)
 
 
 def _bars(catalog: Catalog, run: StoredRun, instrument_id: str) -> BarColumns | None:
@@ -44,9 +44,8 @@ def _bars(catalog: Catalog, run: StoredRun, instrument_id: str) -> BarColumns | 
     stamps = run.equity.ts
     if len(stamps) == 0:
         return None
+    series = Series(instrument_id, run.spec.bars)
     try:
-        return catalog.read_bars(
-            Series(instrument_id, run.spec.bars), int(stamps[0]) - 1, int(stamps[-1])
-        )
+        return catalog.read_bars(series, int(stamps[0]) - series.spec.nanos, int(stamps[-1]))
     except QuarterdeckError:
         return None
