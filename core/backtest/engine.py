@@ -31,7 +31,8 @@ from core.backtest.feed import InstrumentFeed, load, windows
 from core.backtest.fees import FEES
 from core.backtest.guard import Failure, guarded
 from core.backtest.orders import fills_of, orders_of
-from core.backtest.settling import ENGINE_LOG, Ended, Holding, settle
+from core.backtest.records import ENGINE_LOG
+from core.backtest.settling import Ended, Holding, settle
 from core.backtest.spec import Cash
 from core.backtest.task import Outcome, Progress, Task
 from core.strategies.positioning import Mandate
@@ -130,7 +131,9 @@ def _engine(
                 stdout_level=LogLevel.OFF,
                 fileout_level=LogLevel.WARNING,
                 file_config=FileWriterConfig(
-                    directory=str(task.folder), file_name=ENGINE_LOG, file_format="json"
+                    directory=str(task.folder),
+                    file_name=ENGINE_LOG.removesuffix(".jsonl"),  # Nautilus adds it
+                    file_format="json",
                 ),
             )
         )

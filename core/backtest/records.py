@@ -8,6 +8,7 @@ EQUITY = "equity.parquet"
 FILLS = "fills.parquet"
 TRADES = "trades.parquet"
 ORDERS = "orders.parquet"
+ENGINE_LOG = "engine.jsonl"
 
 REFUSED = frozenset({"DENIED", "REJECTED"})
 

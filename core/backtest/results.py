@@ -27,8 +27,7 @@ from catalog.columns import Floats, Ints
 from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
 from core.backtest.accounting import Equity, Fill, Trade
 from core.backtest.metrics import Metrics
-from core.backtest.records import EQUITY, FILLS, ORDERS, TRADES, Order
-from core.backtest.settling import ENGINE_LOG
+from core.backtest.records import ENGINE_LOG, EQUITY, FILLS, ORDERS, TRADES, Order
 from core.backtest.spec import RunSpec
 from core.backtest.tables import read_rows
 from core.backtest.venues import VenueDetected
@@ -288,7 +287,7 @@ def _read_log(folder: Path) -> Iterator[dict[str, Any]]:
     """Our lines, then the engine's, whose times are those of the simulation."""
     for line in (folder / _LOG).read_text().splitlines():
         yield json.loads(line)
-    engine_log = folder / f"{ENGINE_LOG}.jsonl"
+    engine_log = folder / ENGINE_LOG
     if engine_log.exists():
         for line in engine_log.read_text().splitlines()[:_ENGINE_LINES]:
             said = json.loads(line)

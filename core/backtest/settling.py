@@ -17,7 +17,6 @@ from core.backtest.tables import write_columns, write_rows
 from core.backtest.task import Outcome, Task
 from core.backtest.trading_dates import trading_dates
 
-ENGINE_LOG = "engine"
 _CRYPTO_TYPES = ("Crypto", "Perpetual")
 
 

@@ -173,6 +173,8 @@ async def test_orders_on_a_bar_without_volume_are_counted_and_tried_again(tmp_pa
     assert done.metrics.rejected == 1
     assert [fill.ts for fill in done.fills] == [market.START + 2 * market.MINUTE]
     assert any(text.startswith("orders refused: 1, No market") for text in done.result.warnings)
+    engine_lines = [line["message"] for line in done.log if line["channel"] == "engine"]
+    assert any("No market" in message for message in engine_lines)
 
 
 async def test_the_events_tell_the_story_in_order(tmp_path: Path) -> None:
