@@ -21,7 +21,9 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from catalog import exchange
 from catalog.errors import CatalogUnusable, QuarterdeckError
+from catalog.exchange import Change, Transaction, make_folder, refuse_taken, sync
 from catalog.files import BarFile, inspect
 from catalog.root import PRIVATE, not_writable
 
@@ -41,11 +43,11 @@ class Staging:
 
         Raises `CatalogUnusable` when a file of that name exists.
         """
-        _refuse_taken(target)
-        _make_folder(target.parent)
-        _sync(staged)
+        refuse_taken(target)
+        make_folder(target.parent)
+        sync(staged)
         staged.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
 
     def publish_bars(self, staged: BarFile, target: Path, replaces: Sequence[Path]) -> None:
         """Make a staged file of bars appear as `target`, in place of the files it replaces.
@@ -57,7 +59,7 @@ class Staging:
             self.publish(staged.path, target)
             return
         if target not in replaces:
-            _refuse_taken(target)
+            refuse_taken(target)
         assert staged.asked is not None
         intent = {
             "folder": str(target.parent.relative_to(_root_of(self.folder))),
@@ -68,9 +70,13 @@ class Staging:
         note = self.folder / _INTENT
         note.write_text(json.dumps(intent))
         for path in (note, self.folder, staged.path):
-            _sync(path)
+            sync(path)
         staged.path.replace(replaces[0])
         _settle(target, replaces)
+
+    def exchange(self, change: Change) -> Transaction:
+        """Carry out a change of several files as one; what it removes goes to the trash."""
+        return exchange.exchange(_root_of(self.folder), self.folder, change)
 
 
 @contextmanager
@@ -93,10 +99,10 @@ def writing(root: Path, patience: float = _PATIENCE_SECONDS) -> Iterator[Staging
             try:
                 yield staging
             except BaseException:
-                _finish(staging.folder)
-                raise
-            finally:
+                _finish(staging.folder)  # if even that fails, its files stay for the next writer
                 shutil.rmtree(staging.folder, ignore_errors=True)
+                raise
+            shutil.rmtree(staging.folder, ignore_errors=True)
     except PermissionError as error:
         raise not_writable(root, error) from error
     except OSError as error:
@@ -159,7 +165,9 @@ def _described(owner: Path) -> str:
 
 
 def _finish(left_over: Path) -> None:
-    """Complete the publication a writer died or failed in, if its content is in place."""
+    """Complete the exchange a writer died or failed in, and the publication, if its content is in
+    place."""
+    exchange.finish(_root_of(left_over), left_over)
     try:
         intent = json.loads((left_over / _INTENT).read_text())
     except (OSError, ValueError):
@@ -178,36 +186,12 @@ def _root_of(staging: Path) -> Path:
     return staging.parents[len(PRIVATE.parts) + 1]
 
 
-def _refuse_taken(target: Path) -> None:
-    if target.exists():
-        raise CatalogUnusable(
-            f"{target.name} is taken",
-            f"another file of that name stands in {target.parent}",
-            "look at what it is and move it away",
-        )
-
-
 def _settle(target: Path, replaces: Sequence[Path]) -> None:
     """Give content that stands under the first old name its new one; remove the other files."""
     if replaces[0] != target:
-        _sync(target.parent)
+        sync(target.parent)
         replaces[0].rename(target)
     for path in replaces[1:]:
         if path != target:
             path.unlink(missing_ok=True)
-    _sync(target.parent)
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
