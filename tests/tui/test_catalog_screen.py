@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
@@ -81,13 +82,18 @@ async def test_a_damaged_file_is_named_and_the_rest_still_shown(
         await shown.shows("─ IBM.NYSE 1-MINUTE-LAST", "┤")
 
 
-async def test_a_series_is_taken_over_to_the_fetch_form(tmp_path: Path, gateway_port: int) -> None:
+@pytest.mark.parametrize(("key", "panel"), [("f", "New fetch"), ("b", "New backtest")])
+async def test_a_series_is_taken_over_to_the_form_of_another_screen(
+    tmp_path: Path, gateway_port: int, key: str, panel: str
+) -> None:
     async with deck(tmp_path, gateway_port) as shown:
         await store_hour(shown, "GDX.ARCA")
         await shown.press("2")
         await shown.shows("─ GDX.ARCA 1-MINUTE-LAST")
-        await shown.press("f")
-        await shown.shows("─ New fetch ", "GDX.ARCA", "1-MINUTE-LAST")
+        await shown.press("y")
+        assert shown.app.clipboard == "GDX.ARCA"
+        await shown.press(key)
+        await shown.shows(f"─ {panel} ", "GDX.ARCA", "1-MINUTE-LAST")
 
 
 async def test_enter_gives_the_chart_the_screen_and_back(tmp_path: Path, gateway_port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,7 +55,7 @@ async def test_round_trips_are_measured_on_demand_and_drawn(
         for _ in range(2):
             await shown.press("r")
             await shown.pilot.pause(0.1)
-        await shown.until(lambda: any(block in shown.text for block in "▂▃▄▅▆▇"))
+        await shown.until(lambda: bool(re.search(r"[\d,]+ ms  [▁-█]{3}", shown.text)))
 
 
 async def test_notices_are_added_as_they_come_and_not_twice(

@@ -63,12 +63,13 @@ async def test_a_workspace_that_cannot_be_opened_ends_the_app_with_its_error() -
     assert app.return_code == WrongInput.exit_code
 
 
-@pytest.mark.parametrize("keys", [("2", "3", "1"), ("f2", "f3", "f1")])
+@pytest.mark.parametrize("keys", [("2", "3", "4", "1"), ("f2", "f3", "f4", "f1")])
 async def test_digits_and_function_keys_change_the_screen(
     tmp_path: Path, keys: tuple[str, ...]
 ) -> None:
     async with deck(tmp_path) as shown:
-        for key, panel in zip(keys, ("Series", "New fetch", "Session"), strict=True):
+        panels = ("Series", "New fetch", "Result", "Session")
+        for key, panel in zip(keys, panels, strict=True):
             await shown.press(key)
             await shown.shows(f"─ {panel} ")
 
@@ -83,7 +84,7 @@ async def test_function_keys_work_inside_a_field_and_letters_do_not(tmp_path: Pa
         await shown.shows("─ Session ")
 
 
-@pytest.mark.parametrize("screen", ["1", "2", "3"])
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4"])
 async def test_the_help_names_every_key_in_force(tmp_path: Path, screen: str) -> None:
     async with deck(tmp_path, size=(80, 60)) as shown:
         await shown.press(screen)

@@ -34,6 +34,8 @@ class BaseScreen(Screen[None]):
 
     HELP_TITLE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
+    BODY_CLASSES: ClassVar[str] = ""
+    """The style classes the body begins with."""
     TELLS_FAILED: ClassVar[str] = ""
     """The kind of job whose failure the screen itself tells in full."""
 
@@ -60,7 +62,7 @@ class BaseScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Header()
-        with Vertical(id="body"):
+        with Vertical(id="body", classes=self.BODY_CLASSES):
             yield from self.compose_body()
         yield LogPanel()
         yield KeyBar()

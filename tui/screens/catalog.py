@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -51,6 +51,7 @@ class CatalogScreen(BaseScreen):
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/catalog.tcss"]
     AUTO_FOCUS = "#series"
+    BODY_CLASSES: ClassVar[str] = "-empty"
     HELP_TITLE: ClassVar[str] = "Catalog"
     HELP_TEXT: ClassVar[str] = (
         "What is on disk. gaps counts stretches inside market hours that were never asked for; "
@@ -61,6 +62,7 @@ class CatalogScreen(BaseScreen):
         Binding("f", "fetch", "fetch", tooltip="Fetch more of this series"),
         Binding("b", "backtest", "backtest", tooltip="Backtest on this series"),
         Binding("slash", "filter", "filter", tooltip="Show only series that contain some words"),
+        Binding("y", "copy", "copy id", show=False, tooltip="Copy the instrument id"),
         Binding("enter", "enlarge", "large chart", show=False, tooltip="Only the chart, and back"),
         Binding("r", "reload", "refresh", tooltip="Read the catalog again"),
     ]
@@ -86,10 +88,6 @@ class CatalogScreen(BaseScreen):
             yield Static(id="facts", markup=False)
             yield CoverageStrip(id="coverage")
             yield Chart(id="candles")
-
-    def on_mount(self) -> None:
-        self.query_one("#body").add_class("-empty")
-        super().on_mount()
 
     # The list
 
@@ -192,7 +190,7 @@ class CatalogScreen(BaseScreen):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what there is something for."""
-        return action not in ("backtest", "filter", "enlarge") or bool(self._series)
+        return action not in ("backtest", "filter", "enlarge", "copy") or bool(self._series)
 
     async def action_fetch(self) -> None:
         """Go to Fetch with this series filled in."""
@@ -202,12 +200,17 @@ class CatalogScreen(BaseScreen):
         """Go to Backtest with this series filled in."""
         await self._go_with_selected("backtest")
 
-    async def _go_with_selected(self, place: Any) -> None:
+    async def _go_with_selected(self, place: Literal["fetch", "backtest"]) -> None:
         chosen = self._selected
         if chosen is None:
             await self.deck.go_with(place, (), None)
         else:
             await self.deck.go_with(place, (chosen.series.instrument_id,), chosen.series.spec)
+
+    def action_copy(self) -> None:
+        """Copy the instrument id of the series."""
+        if (chosen := self._selected) is not None:
+            self.app.copy_to_clipboard(chosen.series.instrument_id)
 
     def action_reload(self) -> None:
         """Read the catalog again."""

@@ -36,6 +36,7 @@ class ConnectionScreen(BaseScreen):
 
     CSS_PATH = "../styles/connection.tcss"
     AUTO_FOCUS = "#notices"
+    BODY_CLASSES: ClassVar[str] = "-no-session"
     HELP_TITLE: ClassVar[str] = "Connection"
     HELP_TEXT: ClassVar[str] = (
         "Whether TWS or IB Gateway is connected and, if not, why and what to do. "
@@ -63,10 +64,6 @@ class ConnectionScreen(BaseScreen):
             yield session
             yield Fields("Data farms", id="farms")
         yield LinePanel("Notices", id="notices")
-
-    def on_mount(self) -> None:
-        self.query_one("#body").add_class("-no-session")
-        super().on_mount()
 
     def refresh_view(self, workspace: Workspace) -> None:
         broker = workspace.broker
