@@ -49,6 +49,7 @@ class BaseScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._work: set[asyncio.Task[None]] = set()
+        self._complete = False
 
     @property
     def deck(self) -> QuarterdeckApp:
@@ -107,13 +108,16 @@ class BaseScreen(Screen[None]):
             task.cancel()
 
     def on_mount(self) -> None:
+        self._complete = True
         self.tick()
 
     def on_screen_resume(self) -> None:
         self.tick()
 
     def tick(self) -> None:
-        """Read the workspace and show what changed."""
+        """Read the workspace and show what changed; nothing before all panels are mounted."""
+        if not self._complete:
+            return
         workspace = self.workspace
         log = self.query_one(LogPanel)
         for size in ("folded", "grown"):
