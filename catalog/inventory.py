@@ -94,11 +94,22 @@ class Inventory:
 
     def instrument_ids(self) -> list[str]:
         """The ids of all stored instruments, sorted; damaged files are passed over."""
+        return sorted(
+            {
+                instrument_id
+                for parent in CLASS_FOLDERS
+                for folder in subfolders(self._root / parent)
+                for instrument_id in self.ids_in(parent / folder)
+            }
+        )
+
+    def ids_in(self, folder: Path) -> list[str]:
+        """The ids of the instruments in a folder, given relative to the root; damaged files are
+        passed over."""
         ids: set[str] = set()
-        for parent in CLASS_FOLDERS:
-            for folder in subfolders(self._root / parent):
-                with suppress(DamagedFile):
-                    ids |= {str(one["id"]) for one in self._definitions_in(parent / folder)}
+        with suppress(DamagedFile):
+            for definition in self._definitions_in(folder):
+                ids.add(str(definition["id"]))
         return sorted(ids)
 
     def has_series(self, instrument_id: str) -> bool:

@@ -1,8 +1,8 @@
 """The ledger: what the files say of themselves, remembered; and what no file can say.
 
-A SQLite file in the catalog's private folder. What it holds of files is a cache and can be
-deleted: it is read again from the footers. Alone it holds the spans the broker answered with no
-bars at all, the ids people typed, and the sessions of markets.
+A SQLite file in the catalog's private folder. What it holds of files and folders is a cache and
+can be deleted: it is read again from the footers. Alone it holds the spans the broker answered
+with no bars at all, the ids people typed, and the sessions of markets.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
 from catalog.files import Asked, BarFile, Origin
+from catalog.layout import BARS, folder_name, series_folder
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 
@@ -49,6 +50,7 @@ _MIGRATIONS = (
     );
     CREATE TABLE session_spans (instrument_id TEXT, hours TEXT, start INTEGER, end INTEGER);
     """,
+    "CREATE TABLE folders (path TEXT PRIMARY KEY, parent TEXT, state TEXT, content TEXT)",
 )
 """How each version of the schema comes from the one before; the first from nothing."""
 
@@ -154,6 +156,32 @@ class Ledger:
                 [(*_bar_row(root, file), checked) for file in files],
             )
 
+    def mark(self) -> tuple[int, int]:
+        """A value that is another one after any change of the ledger, of this process or not."""
+        with self._guard:
+            return self._rows("PRAGMA data_version")[0][0], self._connection.total_changes
+
+    def folders(self, parents: Iterable[Path]) -> dict[str, tuple[str, str]]:
+        """State and content of the remembered folders inside the parents, by path."""
+        return {
+            path: (state, content)
+            for parent in parents
+            for path, state, content in self._rows(
+                "SELECT path, state, content FROM folders WHERE parent = ?", str(parent)
+            )
+        }
+
+    def remember_folders(
+        self, fresh: Iterable[tuple[str, str, str]], gone: Iterable[str] = ()
+    ) -> None:
+        """Take over path, state and content of folders, and forget those that are gone."""
+        with self.transaction() as connection:
+            connection.executemany("DELETE FROM folders WHERE path = ?", [(path,) for path in gone])
+            connection.executemany(
+                "INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)",
+                [(path, str(Path(path).parent), state, text) for path, state, text in fresh],
+            )
+
     def definitions(self, folder: Path) -> dict[str, tuple[int, int, list[dict[str, Any]]]]:
         """Size, mtime and definitions of the instrument files in a folder, by name."""
         rows = self._rows(
@@ -183,6 +211,7 @@ class Ledger:
     def replace_empties(self, series: Series, empties: Iterable[Empty]) -> None:
         """Make these the empty spans of the series."""
         with self.transaction() as connection:
+            connection.execute("DELETE FROM folders WHERE path = ?", (str(series_folder(series)),))
             connection.execute("DELETE FROM empties WHERE bar_type = ?", (series.bar_type,))
             connection.executemany(
                 "INSERT INTO empties VALUES (?, ?, ?, ?, ?, ?)",
@@ -228,7 +257,11 @@ class Ledger:
         self, instrument_id: str, hours: Hours, span: Interval, sessions: Sessions
     ) -> None:
         """Make these the sessions that touch `span`, all of which is known from now on."""
+        folders = f"{BARS / folder_name(instrument_id)}-"
         with self.transaction() as connection:
+            connection.execute(
+                "DELETE FROM folders WHERE substr(path, 1, ?) = ?", (len(folders), folders)
+            )
             connection.execute(
                 "DELETE FROM sessions WHERE instrument_id = ? AND hours = ? AND close > ?"
                 " AND open < ?",

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from catalog import coverage
 from catalog.coverage import Interval
 from catalog.errors import WrongInput
 from catalog.files import BarFile
-from catalog.inventory import Inventory, subfolders
+from catalog.instruments import CLASS_FOLDERS
+from catalog.inventory import Inventory
 from catalog.layout import BARS
 from catalog.ledger import Ledger
 from catalog.series import Series
 from catalog.sessions import Hours
+from catalog.watching import FolderWatch
+
+type _Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +50,84 @@ class SeriesSummary:
     damaged: int
 
 
-def list_series(root: Path, inventory: Inventory, ledger: Ledger) -> list[SeriesSummary]:
-    """All series that have files, sorted by instrument and bars."""
-    instruments = frozenset(inventory.instrument_ids())
-    summaries: list[SeriesSummary] = []
-    for folder in subfolders(root / BARS):
-        content = inventory.folder(BARS / folder)
+class Listing:
+    """What a catalog holds, kept up with its folders; all calls may block on the disk.
+
+    A folder is read once for each change, then remembered here and in the ledger.
+    """
+
+    def __init__(self, root: Path, inventory: Inventory, ledger: Ledger) -> None:
+        self._inventory = inventory
+        self._ledger = ledger
+        self._series = FolderWatch(root, ledger, [BARS], self._read_series, _decode_series)
+        self._ids = FolderWatch(root, ledger, CLASS_FOLDERS, self._read_ids, json.loads)
+
+    def series(self) -> list[SeriesSummary]:
+        """All series that have files, sorted by instrument and bars."""
+        ids = self._known_ids()
+        return sorted(
+            (
+                one
+                if one.series.instrument_id in ids
+                else dataclasses.replace(one, has_instrument=False)
+                for summaries in self._series.contents()
+                for one in summaries
+            ),
+            key=lambda one: one.series.bar_type,
+        )
+
+    def instrument_ids(self) -> list[str]:
+        """The ids of all stored instruments, sorted; damaged files are passed over."""
+        return sorted(self._known_ids())
+
+    def _known_ids(self) -> set[str]:
+        return {instrument_id for ids in self._ids.contents() for instrument_id in ids}
+
+    def _read_ids(self, folder: Path) -> str:
+        return json.dumps(self._inventory.ids_in(folder))
+
+    def _read_series(self, folder: Path) -> str:
+        content = self._inventory.folder(folder)
         by_series = sorted(content.files, key=lambda file: (file.series, file.first))
-        for series, files in groupby(by_series, key=lambda file: file.series):
-            summaries.append(
-                _summary(series, list(files), len(content.damaged), instruments, ledger)
-            )
-        if content.damaged and not content.files:
+        damaged = len(content.damaged)
+        records = [
+            self._record(series, list(files), damaged)
+            for series, files in groupby(by_series, key=lambda file: file.series)
+        ]
+        if damaged and not records:
             with suppress(WrongInput):
-                series = Series.from_bar_type(folder)
-                summaries.append(_summary(series, [], len(content.damaged), instruments, ledger))
-    return sorted(summaries, key=lambda summary: summary.series)
+                records = [self._record(Series.from_bar_type(folder.name), [], damaged)]
+        return json.dumps(records)
+
+    def _record(self, series: Series, files: Sequence[BarFile], damaged: int) -> _Record:
+        empties = [empty.interval for empty in self._ledger.empties(series)]
+        covered = coverage.union([*empties, *(one for file in files for one in file.covered)])
+        hours = next((file.asked.hours for file in files if file.asked), None)
+        return {
+            "bar_type": series.bar_type,
+            "first": min((file.first for file in files), default=0),
+            "last": max((file.last for file in files), default=0),
+            "rows": sum(file.rows for file in files),
+            "bytes": sum(file.size for file in files),
+            "files": len(files),
+            "hours": hours,
+            "price_precision": files[-1].price_precision if files else 0,
+            "covered": covered,
+            "gaps": _gaps(series, covered, hours, self._ledger),
+            "damaged": damaged,
+        }
 
 
-def _summary(
-    series: Series,
-    files: Sequence[BarFile],
-    damaged: int,
-    instruments: frozenset[str],
-    ledger: Ledger,
-) -> SeriesSummary:
-    empties = [empty.interval for empty in ledger.empties(series)]
-    covered = coverage.union([*empties, *(one for file in files for one in file.covered)])
-    hours = next((file.asked.hours for file in files if file.asked), None)
-    return SeriesSummary(
-        series=series,
-        first=min((file.first for file in files), default=0),
-        last=max((file.last for file in files), default=0),
-        rows=sum(file.rows for file in files),
-        bytes=sum(file.size for file in files),
-        files=len(files),
-        hours=hours,
-        price_precision=files[-1].price_precision if files else 0,
-        has_instrument=series.instrument_id in instruments,
-        covered=tuple(covered),
-        gaps=_gaps(series, covered, hours, ledger),
-        damaged=damaged,
-    )
+def _decode_series(text: str) -> list[SeriesSummary]:
+    return [
+        SeriesSummary(
+            series=Series.from_bar_type(record.pop("bar_type")),
+            covered=tuple((start, end) for start, end in record.pop("covered")),
+            has_instrument=True,
+            **record,
+        )
+        for record in json.loads(text)
+    ]
 
 
 def _gaps(

@@ -36,7 +36,7 @@ from catalog.instruments import (
 from catalog.inventory import Inventory, steady
 from catalog.layout import series_folder
 from catalog.ledger import Ledger
-from catalog.listing import SeriesSummary, list_series
+from catalog.listing import Listing, SeriesSummary
 from catalog.root import PRIVATE, not_writable, prepare_root
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
@@ -58,6 +58,7 @@ class Catalog:
         self._ledger = ledger
         self._writable = writable
         self._inventory = Inventory(root, ledger)
+        self._listing = Listing(root, self._inventory, ledger)
 
     @classmethod
     def open(cls, root: Path, *, create: bool = True) -> Self:
@@ -137,7 +138,7 @@ class Catalog:
 
     def instrument_ids(self) -> list[str]:
         """The ids of all stored instruments, sorted."""
-        return self._inventory.instrument_ids()
+        return self._listing.instrument_ids()
 
     def store_instrument(
         self, definition: Definition, *, origin: Origin, report: Report = ignore
@@ -319,7 +320,7 @@ class Catalog:
 
     def list_series(self) -> list[SeriesSummary]:
         """Every series that has files, sorted; no page of a file is read for it."""
-        return list_series(self.root, self._inventory, self._ledger)
+        return self._listing.series()
 
     # What the calls above share
 
