@@ -30,8 +30,8 @@ def to_arrow(series: Series, bars: BarColumns, **extra: str) -> pa.Table:
     `extra` joins the schema's metadata, which Nautilus reads over.
     """
     columns = [
-        *(_decimals(values, bars.price_precision) for values in bars.arrays()[1:5]),
-        _decimals(bars.volume, bars.size_precision),
+        *(decimals(values, bars.price_precision) for values in bars.arrays()[1:5]),
+        decimals(bars.volume, bars.size_precision),
     ]
     # Buffers, because `pa.array` of a NumPy array imports pandas.
     stamps = pa.Array.from_buffers(
@@ -67,7 +67,8 @@ def from_arrow(table: pa.Table) -> BarColumns:
     return BarColumns(ts, opens, highs, lows, closes, volume, price_precision, size_precision)
 
 
-def _decimals(values: Ints, precision: int) -> pa.Array:
+def decimals(values: Ints, precision: int) -> pa.Array:
+    """Integers in units of 10**-precision as Nautilus' decimals, exactly."""
     # An int64 in two limbs is a decimal128 of its own precision; Arrow rescales it exactly.
     limbs = np.empty((len(values), 2), dtype=np.int64)
     limbs[:, 0] = values
