@@ -154,7 +154,7 @@ class BacktestScreen(BaseScreen):
 
     def action_turn_tab(self, step: int) -> None:
         """Show the next or the previous tab of the result."""
-        self.query_one(ResultView).action_turn_tab(step)
+        self.query_one(ResultView).turn_tab(step)
 
     def action_cancel(self) -> None:
         """Cancel the run that was started last."""

@@ -1,13 +1,17 @@
-"""A stored run with the bars and instruments it takes to show it; blocking, for a thread."""
+"""A stored run with all it takes to show it; blocking, for a thread."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from textual.content import Content
 
 from catalog.errors import QuarterdeckError
 from catalog.series import Series
 from tui.widgets.result_candles import Market
-from tui.widgets.result_view import ShownRun
+from tui.widgets.result_rows import log_lines, order_sheet, trade_sheet
+from tui.widgets.result_table import Sheet
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
@@ -16,6 +20,18 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 _SEVERAL_ZONES = "America/New_York"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownRun:
+    """A run as it is shown; all its times are in `zone`."""
+
+    run: StoredRun
+    zone: str
+    markets: tuple[Market, ...]
+    trades: Sheet
+    orders: Sheet
+    log: Content
 
 
 def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
@@ -28,7 +44,16 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
         _market(workspace.catalog, run, venue.instrument_id) for venue in run.result.venues
     )
     zones = {market.zone for market in markets}
-    return ShownRun(run, markets, zones.pop() if len(zones) == 1 else _SEVERAL_ZONES)
+    zone = zones.pop() if len(zones) == 1 else _SEVERAL_ZONES
+    precisions = {market.instrument_id: market.precision for market in markets}
+    return ShownRun(
+        run,
+        zone,
+        markets,
+        trade_sheet(run.trades, precisions, zone),
+        order_sheet(run.orders, precisions, zone),
+        log_lines(run),
+    )
 
 
 def _market(catalog: Catalog, run: StoredRun, instrument_id: str) -> Market:

@@ -52,6 +52,27 @@ class Row:
     cells: tuple[Cell, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All a table shows, measured: `widths` are those of the widest text of each column.
+
+    Make it with `of`; for many rows in a thread, as it reads every cell.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    widths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], rows: Sequence[Row]) -> Sheet:
+        """The sheet of these rows."""
+        widths = [len(column.title) for column in columns]
+        for row in rows:
+            for at, cell in enumerate(row.cells if len(row.cells) > 1 else ()):
+                widths[at] = max(widths[at], len(cell.text))
+        return cls(tuple(columns), tuple(rows), tuple(widths))
+
+
 def gain(value: float | None, text: str) -> Cell:
     """A figure with the tone of its sign; `text` shows the sign itself."""
     return Cell(text, "" if not value else "good" if value > 0 else "bad")
@@ -102,9 +123,8 @@ class ResultTable(ScrollView, can_focus=True):
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self._columns = columns
+        self._sheet = Sheet.of(columns, ())
         self._empty = empty
-        self._rows: tuple[Row, ...] = ()
         self._widths: list[int] = []
         self._cursor = 0
 
@@ -115,21 +135,23 @@ class ResultTable(ScrollView, can_focus=True):
 
     def show(self, rows: Sequence[Row], *columns: Column, empty: str | None = None) -> None:
         """Show these rows, under other columns if some are given; draws only lines that differ."""
-        rows = tuple(rows)
-        columns = columns or self._columns
+        self.show_sheet(Sheet.of(columns or self._sheet.columns, rows), empty=empty)
+
+    def show_sheet(self, sheet: Sheet, *, empty: str | None = None) -> None:
+        """Show what was measured before; draws only lines that differ."""
         empty = self._empty if empty is None else empty
-        if (rows, columns, empty) == (self._rows, self._columns, self._empty):
+        if (sheet, empty) == (self._sheet, self._empty):
             return
         key, before, widths = self.cursor_key, self._rows, self._widths
-        self._rows, self._columns, self._empty = rows, columns, empty
-        self._cursor = next((at for at, row in enumerate(rows) if row.key == key), 0)
-        self._measure()
-        if len(rows) != len(before) or widths != self._widths or key != self.cursor_key:
+        self._sheet, self._empty = sheet, empty
+        self._cursor = next((at for at, row in enumerate(sheet.rows) if row.key == key), 0)
+        self._fit()
+        if len(sheet.rows) != len(before) or widths != self._widths or key != self.cursor_key:
             self._scroll_to_cursor()
             self.refresh()
             return
         top = self.scroll_offset.y
-        for at, (old, new) in enumerate(zip(before, rows, strict=True)):
+        for at, (old, new) in enumerate(zip(before, sheet.rows, strict=True)):
             if old != new:
                 self.refresh_line(at + self._title_lines - top)
 
@@ -162,7 +184,7 @@ class ResultTable(ScrollView, can_focus=True):
             self._go(row)
 
     def on_resize(self) -> None:
-        self._measure()
+        self._fit()
         self._scroll_to_cursor()
 
     def render_line(self, y: int) -> Strip:
@@ -188,6 +210,14 @@ class ResultTable(ScrollView, can_focus=True):
         return Strip(segments).crop_extend(0, width, plain)
 
     @property
+    def _columns(self) -> tuple[Column, ...]:
+        return self._sheet.columns
+
+    @property
+    def _rows(self) -> tuple[Row, ...]:
+        return self._sheet.rows
+
+    @property
     def _title_lines(self) -> int:
         return 1 if any(column.title for column in self._columns) else 0
 
@@ -195,11 +225,9 @@ class ResultTable(ScrollView, can_focus=True):
     def _shown(self) -> int:
         return max(self.size.height - self._title_lines, 1)
 
-    def _measure(self) -> None:
-        widths = [len(column.title) for column in self._columns]
-        for row in self._rows:
-            for at, cell in enumerate(row.cells if len(row.cells) > 1 else ()):
-                widths[at] = max(widths[at], len(cell.text))
+    def _fit(self) -> None:
+        """Give the flexible column what the others leave."""
+        widths = list(self._sheet.widths)
         for at, column in enumerate(self._columns):
             if column.flexible:
                 others = sum(widths) - widths[at] + _GAP * len(widths)

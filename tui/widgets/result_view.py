@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
@@ -18,47 +14,23 @@ from textual.widgets import ContentSwitcher, Static
 from catalog.errors import QuarterdeckError
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
-from tui.widgets.result_candles import Market, RunCandles
-from tui.widgets.result_figures import figures, money, price, units, zone_word
-from tui.widgets.result_table import Cell, Column, ResultTable, Row, gain
+from tui.widgets.result_candles import RunCandles
+from tui.widgets.result_figures import figures
+from tui.widgets.result_rows import TONE_STYLES
+from tui.widgets.result_table import Cell, ResultTable
 
 if TYPE_CHECKING:
-    from core.backtest.accounting import Equity, Trade
-    from core.backtest.records import Order
+    from core.backtest.accounting import Equity
     from core.backtest.results import RunResult, StoredRun
     from core.backtest.spec import RunSpec
+    from tui.widgets.result_loading import ShownRun
 
 TABS = ("Summary", "Chart", "Trades", "Orders", "Log")
-_STYLES = {"good": "$text-success", "bad": "$text-error", "warning": "$text-warning"}
 _FIGURE_WIDTHS = ((8, 9), (7, 9))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ShownRun:
-    """A run with what it takes to show it: its markets, and the zone all times are in."""
-
-    run: StoredRun
-    markets: tuple[Market, ...]
-    zone: str
-
-    def precision(self, instrument_id: str) -> int:
-        """The decimals of an instrument's prices."""
-        return next(
-            (each.precision for each in self.markets if each.instrument_id == instrument_id), 2
-        )
-
-    def time(self, ts: int) -> str:
-        """A stamp (ns) in the zone of the run."""
-        return f"{datetime.fromtimestamp(ts // 10**9, ZoneInfo(self.zone)):%Y-%m-%d %H:%M}"
 
 
 class ResultView(Vertical):
     """One run, or what to do where there is none, or why one failed."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "turn_tab(1)", "tabs"),
-        Binding("T", "turn_tab(-1)", "Previous tab", show=False),
-    ]
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, classes="panel")
@@ -113,19 +85,13 @@ class ResultView(Vertical):
             partial(_draw_equity, run.equity, metrics.start_equity, shown.zone)
         )
         self.query_one(RunCandles).show_run(shown.markets, run.fills)
-        self.query_one("#page-trades", ResultTable).show(
-            [_trade_row(at, trade, shown) for at, trade in enumerate(run.trades)],
-            *_trade_columns(shown.zone),
-        )
-        self.query_one("#page-orders", ResultTable).show(
-            [_order_row(at, order, shown) for at, order in enumerate(run.orders)],
-            *_order_columns(shown.zone),
-        )
-        self.query_one("#log-lines", Static).update(_log_lines(run))
+        self.query_one("#page-trades", ResultTable).show_sheet(shown.trades)
+        self.query_one("#page-orders", ResultTable).show_sheet(shown.orders)
+        self.query_one("#log-lines", Static).update(shown.log)
         pages = self.query_one("#pages", ContentSwitcher)
         self._show_tab("Summary" if pages.current == "page-message" else self._tab)
 
-    def action_turn_tab(self, step: int) -> None:
+    def turn_tab(self, step: int) -> None:
         """Show the next or the previous tab."""
         if self._shown is not None:
             self._show_tab(TABS[(TABS.index(self._tab) + step) % len(TABS)], focus=True)
@@ -188,7 +154,7 @@ def _figure_lines(pairs: tuple[tuple[str, Cell], ...]) -> Content:
         ):
             parts += [
                 Content.styled(f"{label:<{left}} ", "dim"),
-                Content.styled(f"{cell.text:>{right}}", _STYLES.get(cell.tone, "")),
+                Content.styled(f"{cell.text:>{right}}", TONE_STYLES.get(cell.tone, "")),
                 Content("  "),
             ]
         lines.append(Content("").join(parts))
@@ -199,77 +165,3 @@ def _draw_equity(equity: Equity, cash: float, zone: str, width: int, height: int
     from tui.charts import equity_chart
 
     return equity_chart(equity.ts, equity.value, width, height, cash=cash, zone=zone)
-
-
-def _trade_columns(zone: str) -> tuple[Column, ...]:
-    return (
-        Column(f"entry ({zone_word(zone)})"),
-        Column("instrument"),
-        Column("side"),
-        Column("units", number=True),
-        Column("net", number=True),
-        Column("at", number=True),
-        Column("exit at", number=True),
-        Column("exit"),
-        Column("fees", number=True),
-    )
-
-
-def _trade_row(at: int, trade: Trade, shown: ShownRun) -> Row:
-    precision = shown.precision(trade.instrument_id)
-    return Row(
-        str(at),
-        (
-            Cell(shown.time(trade.entry_ts)),
-            Cell(trade.instrument_id),
-            Cell(trade.side.lower()),
-            Cell(units(trade.units)),
-            gain(trade.net, money(trade.net)),
-            Cell(price(trade.entry_price, precision)),
-            Cell(price(trade.exit_price, precision)),
-            Cell("open" if trade.exit_ts is None else shown.time(trade.exit_ts)),
-            Cell(money(-trade.fees)),
-        ),
-    )
-
-
-def _order_columns(zone: str) -> tuple[Column, ...]:
-    return (
-        Column(f"time ({zone_word(zone)})"),
-        Column("instrument"),
-        Column("side"),
-        Column("units", number=True),
-        Column("filled", number=True),
-        Column("at", number=True),
-        Column("status"),
-        Column("reason"),
-    )
-
-
-def _order_row(at: int, order: Order, shown: ShownRun) -> Row:
-    return Row(
-        str(at),
-        (
-            Cell(shown.time(order.ts)),
-            Cell(order.instrument_id),
-            Cell(order.side.lower()),
-            Cell(units(order.units)),
-            Cell(units(order.filled)),
-            Cell(price(order.average_price, shown.precision(order.instrument_id))),
-            Cell(order.status.lower(), "bad" if order.refused else ""),
-            Cell(order.reason),
-        ),
-    )
-
-
-def _log_lines(run: StoredRun) -> Content:
-    """What the reader has to know first, then everything in order."""
-    lines = [Content.styled(f"WARNING {text}", _STYLES["warning"]) for text in run.result.warnings]
-    for line in run.log:
-        level, source = str(line["level"]), str(line.get("source", ""))
-        word = f"{level.upper()} " if level in ("warning", "error") else ""
-        style = _STYLES["warning" if level == "warning" else "bad"] if word else ""
-        lines.append(
-            Content.assemble((f"{source:<10} ", "dim"), (f"{word}{line['message']}", style))
-        )
-    return Content("\n").join(lines)

@@ -1,0 +1,110 @@
+"""The trades, orders and log of a run as lines; for a thread, as a run may have many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from textual.content import Content
+
+from tui.widgets.result_figures import money, price, units, zone_word
+from tui.widgets.result_table import Cell, Column, Row, Sheet, gain
+
+if TYPE_CHECKING:
+    from core.backtest.accounting import Trade
+    from core.backtest.records import Order
+    from core.backtest.results import StoredRun
+
+TONE_STYLES = {"good": "$text-success", "bad": "$text-error", "warning": "$text-warning"}
+
+type Precisions = Mapping[str, int]
+"""The decimals of the prices of each instrument of a run."""
+
+
+def trade_sheet(trades: Sequence[Trade], precisions: Precisions, zone: str) -> Sheet:
+    """The round trips of a run, each with its number as key; times are in `zone`."""
+    columns = (
+        Column(f"entry ({zone_word(zone)})"),
+        Column("instrument"),
+        Column("side"),
+        Column("units", number=True),
+        Column("net", number=True),
+        Column("at", number=True),
+        Column("exit at", number=True),
+        Column("exit"),
+        Column("fees", number=True),
+    )
+    local = ZoneInfo(zone)
+    rows = [
+        Row(str(at), _trade_cells(trade, precisions[trade.instrument_id], local))
+        for at, trade in enumerate(trades)
+    ]
+    return Sheet.of(columns, rows)
+
+
+def order_sheet(orders: Sequence[Order], precisions: Precisions, zone: str) -> Sheet:
+    """The orders of a run; times are in `zone`."""
+    columns = (
+        Column(f"time ({zone_word(zone)})"),
+        Column("instrument"),
+        Column("side"),
+        Column("units", number=True),
+        Column("filled", number=True),
+        Column("at", number=True),
+        Column("status"),
+        Column("reason"),
+    )
+    local = ZoneInfo(zone)
+    rows = [
+        Row(str(at), _order_cells(order, precisions[order.instrument_id], local))
+        for at, order in enumerate(orders)
+    ]
+    return Sheet.of(columns, rows)
+
+
+def log_lines(run: StoredRun) -> Content:
+    """What the reader has to know first, then everything in order."""
+    lines = [
+        Content.styled(f"WARNING {text}", TONE_STYLES["warning"]) for text in run.result.warnings
+    ]
+    for line in run.log:
+        level, source = str(line["level"]), str(line.get("source", ""))
+        word = f"{level.upper()} " if level in ("warning", "error") else ""
+        style = TONE_STYLES["warning" if level == "warning" else "bad"] if word else ""
+        lines.append(
+            Content.assemble((f"{source:<10} ", "dim"), (f"{word}{line['message']}", style))
+        )
+    return Content("\n").join(lines)
+
+
+def _trade_cells(trade: Trade, precision: int, zone: ZoneInfo) -> tuple[Cell, ...]:
+    return (
+        Cell(_time(trade.entry_ts, zone)),
+        Cell(trade.instrument_id),
+        Cell(trade.side.lower()),
+        Cell(units(trade.units)),
+        gain(trade.net, money(trade.net)),
+        Cell(price(trade.entry_price, precision)),
+        Cell(price(trade.exit_price, precision)),
+        Cell("open" if trade.exit_ts is None else _time(trade.exit_ts, zone)),
+        Cell(money(-trade.fees)),
+    )
+
+
+def _order_cells(order: Order, precision: int, zone: ZoneInfo) -> tuple[Cell, ...]:
+    return (
+        Cell(_time(order.ts, zone)),
+        Cell(order.instrument_id),
+        Cell(order.side.lower()),
+        Cell(units(order.units)),
+        Cell(units(order.filled)),
+        Cell(price(order.average_price, precision)),
+        Cell(order.status.lower(), "bad" if order.refused else ""),
+        Cell(order.reason),
+    )
+
+
+def _time(ts: int, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(ts // 10**9, zone):%Y-%m-%d %H:%M}"
