@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from catalog.errors import CatalogUnusable
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from core.fetch import FetchRequest
 from tests.tui.deck import Deck, deck
@@ -105,6 +106,24 @@ async def test_enter_gives_the_chart_the_screen_and_back(tmp_path: Path, gateway
         await shown.until(lambda: "─ Series " not in shown.text)
         await shown.press("enter")
         await shown.shows("─ Series ")
+
+
+async def test_a_catalog_that_cannot_be_listed_says_why_and_is_tried_again(
+    tmp_path: Path, gateway_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise CatalogUnusable("the disk [sda] is gone", "no such device", "look at the disk")
+
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("GDX.ARCA", "┤")
+        with monkeypatch.context() as broken:
+            broken.setattr(shown.workspace.catalog, "list_series", fail)
+            await shown.press("r")
+            await shown.shows("the disk [sda] is gone: no such device. r tries again.")
+        await shown.press("r")
+        await shown.shows("> GDX.ARCA", "┤")
 
 
 async def test_a_wide_table_shows_sizes_and_a_narrow_one_does_not(

@@ -119,6 +119,7 @@ class CatalogScreen(BaseScreen):
         try:
             self._series, changed = await asyncio.to_thread(read)
         except QuarterdeckError as error:
+            self._series = ()
             self.query_one(SeriesTable).show_series((), f"{error}. r tries again.")
             raise
         if changed or not self._series:
