@@ -163,7 +163,7 @@ def finish(root: Path, staging: Path) -> None:
             folder.rmdir()
         _sync_nearest(folder)
     with closing(_ledger(root)) as ledger, ledger.transaction():
-        ledger.remember_bar_files(root, (), gone)
+        ledger.remember_bar_files(root, (), gone, checked=True)
         for bar_type, spans in note["empties"].items():
             ledger.replace_empties(Series.from_bar_type(bar_type), from_lists(spans))
     (staging / _NOTE).unlink()

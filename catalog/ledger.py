@@ -8,7 +8,6 @@ with no bars at all, the ids people typed, and the sessions of markets.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -23,39 +22,9 @@ from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
 from catalog.files import Asked, BarFile, Origin
 from catalog.layout import BARS, folder_name, series_folder
+from catalog.ledger_schema import connect
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
-
-_MIGRATIONS = (
-    """
-    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
-    CREATE TABLE bar_files (
-        path TEXT PRIMARY KEY, folder TEXT, bar_type TEXT, rows INTEGER, first INTEGER,
-        last INTEGER, price_precision INTEGER, size_precision INTEGER, size INTEGER,
-        mtime_ns INTEGER, asked TEXT, covered TEXT, checked INTEGER DEFAULT 0
-    );
-    CREATE INDEX bar_files_of_folder ON bar_files (folder);
-    CREATE TABLE instrument_files (
-        path TEXT PRIMARY KEY, folder TEXT, size INTEGER, mtime_ns INTEGER, definitions TEXT
-    );
-    CREATE INDEX instrument_files_of_folder ON instrument_files (folder);
-    CREATE TABLE empties (
-        bar_type TEXT, start INTEGER, end INTEGER, hours TEXT, con_id INTEGER, origin TEXT
-    );
-    CREATE INDEX empties_of_series ON empties (bar_type);
-    CREATE TABLE aliases (typed TEXT PRIMARY KEY, instrument_id TEXT, con_id INTEGER);
-    CREATE TABLE sessions (
-        instrument_id TEXT, hours TEXT, date INTEGER, open INTEGER, close INTEGER, zone TEXT,
-        source TEXT, PRIMARY KEY (instrument_id, hours, open)
-    );
-    CREATE TABLE session_spans (instrument_id TEXT, hours TEXT, start INTEGER, end INTEGER);
-    """,
-    "CREATE TABLE folders (path TEXT PRIMARY KEY, parent TEXT, state TEXT, content TEXT)",
-)
-"""How each version of the schema comes from the one before; the first from nothing."""
-
-_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph"}
-_BUSY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +50,14 @@ class Ledger:
         self._path = path
         self._guard = threading.RLock()
         try:
-            self._connection = _connect(path)
+            self._connection = connect(path)
         except sqlite3.DatabaseError as error:
             if path is None or isinstance(error, sqlite3.OperationalError):
                 raise CatalogUnusable(f"the ledger {path} cannot be opened", str(error)) from error
             path.replace(path.with_suffix(".damaged"))
             for name in (f"{path.name}-wal", f"{path.name}-shm"):
                 path.with_name(name).unlink(missing_ok=True)
-            self._connection = _connect(path)
+            self._connection = connect(path)
 
     def close(self) -> None:
         """Give the file back; the ledger cannot be used after it."""
@@ -111,7 +80,8 @@ class Ledger:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows a query gives; nobody is kept waiting by it."""
         with self._guard, self._told():
             return self._connection.execute(statement, values).fetchall()
 
@@ -128,7 +98,7 @@ class Ledger:
 
     def fact(self, name: str) -> str | None:
         """A remembered fact about the whole catalog."""
-        rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
+        rows = self.rows("SELECT value FROM facts WHERE name = ?", name)
         return rows[0][0] if rows else None
 
     def remember_fact(self, name: str, value: str) -> None:
@@ -139,18 +109,29 @@ class Ledger:
     def bar_files(self, root: Path, folder: Path) -> dict[str, tuple[BarFile, bool]]:
         """What is remembered of the files in a folder, by name, and whether each one was read
         whole and found right."""
-        rows = self._rows("SELECT * FROM bar_files WHERE folder = ?", str(folder))
+        rows = self.rows("SELECT * FROM bar_files WHERE folder = ?", str(folder))
         return {Path(row[0]).name: (_bar_file(root, row), bool(row[-1])) for row in rows}
 
     def remember_bar_files(
         self, root: Path, files: Iterable[BarFile], gone: Iterable[Path] = (), checked: bool = False
     ) -> None:
-        """Take over what files say now, and forget the paths that are gone."""
+        """Take over what files say now, and forget the paths that are gone.
+
+        `checked` says that the files were read whole and found right, and that it was us who
+        removed what is gone; else what a file of ours said before it went, or lost its footer, is
+        kept as lost.
+        """
+        files = list(files)
+        removed = [(str(path.relative_to(root)),) for path in gone]
+        unsigned = [(str(one.path.relative_to(root)),) for one in files if one.asked is None]
         with self.transaction() as connection:
-            connection.executemany(
-                "DELETE FROM bar_files WHERE path = ?",
-                [(str(path.relative_to(root)),) for path in gone],
-            )
+            if not checked:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO lost SELECT path, bar_type, rows, first, last, asked"
+                    " FROM bar_files WHERE path = ? AND asked IS NOT NULL",
+                    removed + unsigned,
+                )
+            connection.executemany("DELETE FROM bar_files WHERE path = ?", removed)
             connection.executemany(
                 f"INSERT OR REPLACE INTO bar_files VALUES ({', '.join('?' * 13)})",
                 [(*_bar_row(root, file), checked) for file in files],
@@ -159,14 +140,14 @@ class Ledger:
     def mark(self) -> tuple[int, int]:
         """A value that is another one after any change of the ledger, of this process or not."""
         with self._guard:
-            return self._rows("PRAGMA data_version")[0][0], self._connection.total_changes
+            return self.rows("PRAGMA data_version")[0][0], self._connection.total_changes
 
     def folders(self, parents: Iterable[Path]) -> dict[str, tuple[str, str]]:
         """State and content of the remembered folders inside the parents, by path."""
         return {
             path: (state, content)
             for parent in parents
-            for path, state, content in self._rows(
+            for path, state, content in self.rows(
                 "SELECT path, state, content FROM folders WHERE parent = ?", str(parent)
             )
         }
@@ -184,7 +165,7 @@ class Ledger:
 
     def definitions(self, folder: Path) -> dict[str, tuple[int, int, list[dict[str, Any]]]]:
         """Size, mtime and definitions of the instrument files in a folder, by name."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT path, size, mtime_ns, definitions FROM instrument_files WHERE folder = ?",
             str(folder),
         )
@@ -200,9 +181,22 @@ class Ledger:
                 (str(path), str(path.parent), size, mtime_ns, json.dumps(definitions)),
             )
 
+    def instrument_hash(self, path: Path) -> str | None:
+        """The SHA-256 of an instrument file as it was stored or first seen; `path` is relative to
+        the root. Nothing in the file itself protects its values."""
+        rows = self.rows("SELECT sha256 FROM instrument_hashes WHERE path = ?", str(path))
+        return rows[0][0] if rows else None
+
+    def remember_instrument_hash(self, path: Path, sha256: str) -> None:
+        """Keep what `instrument_hash` gives."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO instrument_hashes VALUES (?, ?)", (str(path), sha256)
+            )
+
     def empties(self, series: Series) -> list[Empty]:
         """The spans that were answered with no bars and stand in no file."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT start, end, hours, con_id, origin FROM empties WHERE bar_type = ?",
             series.bar_type,
         )
@@ -223,7 +217,7 @@ class Ledger:
 
     def alias(self, typed: str) -> tuple[str, int | None] | None:
         """The canonical id and contract id that a typed id was found to mean."""
-        rows = self._rows("SELECT instrument_id, con_id FROM aliases WHERE typed = ?", typed)
+        rows = self.rows("SELECT instrument_id, con_id FROM aliases WHERE typed = ?", typed)
         return rows[0] if rows else None
 
     def remember_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
@@ -237,7 +231,7 @@ class Ledger:
         """The sessions that touch `span`, or None unless all of it is known."""
         if subtract([span], self._session_spans(instrument_id, hours)):
             return None
-        rows = self._rows(
+        rows = self.rows(
             "SELECT date, open, close, zone, source FROM sessions WHERE instrument_id = ?"
             " AND hours = ? AND close > ? AND open < ? ORDER BY open",
             instrument_id,
@@ -291,61 +285,7 @@ class Ledger:
 
     def _session_spans(self, instrument_id: str, hours: Hours) -> list[Interval]:
         statement = "SELECT start, end FROM session_spans WHERE instrument_id = ? AND hours = ?"
-        return [(start, end) for start, end in self._rows(statement, instrument_id, hours)]
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
-    )
-    try:
-        mode = "TRUNCATE" if path and _on_network(path) else "WAL"
-        connection.execute(f"PRAGMA journal_mode = {mode}")
-        _migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path | None) -> None:
-    if _version(connection) == len(_MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")  # another process may be making the ledger just now
-    try:
-        version = _version(connection)
-        if version > len(_MIGRATIONS):
-            raise CatalogUnusable(
-                f"the ledger {path} is of a newer Quarterdeck",
-                f"its schema is version {version}, this program knows {len(_MIGRATIONS)}",
-                "update Quarterdeck, or choose another catalog",
-            )
-        if version and path:
-            shutil.copy2(path, path.with_suffix(f".v{version}"))
-        for script in _MIGRATIONS[version:]:
-            for statement in script.split(";"):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
-
-
-def _on_network(path: Path) -> bool:
-    """Whether the file system cannot share the memory that SQLite's WAL needs."""
-    try:
-        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return False
-    folder = path.parent.resolve()
-    holding = [(len(at), kind) for at, kind in mounts if folder.is_relative_to(at)]
-    return bool(holding) and max(holding)[1] in _NETWORK_FILE_SYSTEMS
+        return [(start, end) for start, end in self.rows(statement, instrument_id, hours)]
 
 
 def _bar_row(root: Path, file: BarFile) -> tuple[object, ...]:
