@@ -85,19 +85,34 @@ class Sessions:
         start, end = interval
         if not spec.intraday:
             opens = np.unique(self.dates) * NANOS_PER_DAY
-            days = np.unique(self.dates)[(opens >= start) & (opens < end)].astype("datetime64[D]")
-            if spec.unit == "MONTH":
-                periods = days.astype("datetime64[M]").astype(np.int64)
-            elif spec.unit == "WEEK":
-                periods = (days.astype(np.int64) + 3) // 7  # 1970-01-01 was a Thursday
-            else:
-                periods = days.astype(np.int64)
-            return -(-len(np.unique(periods)) // spec.step)
+            days = np.unique(self.dates)[(opens >= start) & (opens < end)]
+            return -(-len(np.unique(period_of(days, spec))) // spec.step)
         first, last = np.maximum(self.opens, start), np.minimum(self.closes, end)
         inside = first < last
         on_grid = -(-last // spec.nanos) + (-first // spec.nanos)
         opening = (self.opens >= start) & (self.opens % spec.nanos != 0)
         return int(np.sum((on_grid + opening)[inside]))
+
+    def bar_opens(self, interval: Interval, spec: BarSpec) -> Ints:
+        """When the intraday bars open in the interval that `expected_bars` counts, ns UTC."""
+        start, end = interval
+        touching = (self.closes > start) & (self.opens < end)
+        opens: list[Ints] = [np.empty(0, dtype=np.int64)]
+        for session_open, close in self.take(touching).intervals():
+            first, last = max(session_open, start), min(close, end)
+            if session_open >= start and session_open % spec.nanos:
+                opens.append(np.array([session_open]))
+            opens.append(np.arange(-(-first // spec.nanos) * spec.nanos, last, spec.nanos))
+        return np.concatenate(opens)
+
+
+def period_of(days: Ints, spec: BarSpec) -> Ints:
+    """Which day, week or month each date (days since 1970-01-01) belongs to, as a number."""
+    if spec.unit == "MONTH":
+        return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    if spec.unit == "WEEK":
+        return (days + 3) // 7  # 1970-01-01 was a Thursday
+    return days
 
 
 def calendar_sessions(venue: str, span: Interval, hours: Hours) -> Sessions:
