@@ -94,6 +94,19 @@ class JobProgress(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JobFailed(Event):
+    """A job ended with an error; whoever waits for the job gets the error itself."""
+
+    level = Level.ERROR
+
+    title: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.reason}" if self.reason else self.title
+
+
+@dataclass(frozen=True, slots=True)
 class JobSnapshot:
     """A job as a screen draws it."""
 
@@ -215,6 +228,9 @@ class Job[T]:
 
     def _finish(self, state: JobState, error: QuarterdeckError | None = None) -> None:
         self.snapshot = replace(self.snapshot, state=state, finished=datetime.now(UTC), error=error)
+        if error is not None:
+            # For the shared log alone: who follows this job's own gets the error from `wait`.
+            self._listener(JobFailed(error.title, error.reason))
         self.log.wake()
 
 
