@@ -204,7 +204,7 @@ class _Fetch:
                 end=chunk.until_time,
                 duration=chunk.duration,
                 bar_size=bar_size(plan.series.spec),
-                what=what_to_show(plan.series.spec),
+                what=what_to_show(plan.series.spec, self.lookup.info["sec_type"]),
                 regular_hours=plan.hours == "regular",
             )
         )

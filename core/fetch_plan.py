@@ -157,7 +157,7 @@ class _Planning:
             lambda session: head_timestamp(
                 session,
                 contract,
-                what=what_to_show(self.request.bars),
+                what=what_to_show(self.request.bars, self.lookup.info["sec_type"]),
                 regular_hours=self.hours == "regular",
             )
         )

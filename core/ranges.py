@@ -2,7 +2,8 @@
 
 A bare date is a trading date of the instrument's exchange, its whole session; a time without a
 zone is UTC. A range is [start, end) over bar opens, in ns UTC; for bars of a day and longer a date
-counts as opening at 00:00 UTC.
+counts as opening at 00:00 UTC. A range of weekly or monthly bars is widened to whole weeks, from
+Monday on, or months: the broker dates such a bar by its last session, wherever that falls.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ type Moment = date | datetime
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 _EPOCH = date(1970, 1, 1).toordinal()
 _EARLIEST, _LATEST = date(1970, 1, 1), date(2200, 1, 1)
+_ONE_DAY = timedelta(days=1)
+_SATURDAY = 5
 _EXAMPLES = "write a date as 2024-01-31, or a time in UTC as 2024-01-31T14:30"
 # Where no start is typed.
 _BACK = {True: timedelta(days=7), False: timedelta(days=365)}
@@ -87,6 +90,8 @@ def read_range(start: str | None, end: str | None, spec: BarSpec, now: datetime)
             f"from {first} to {last} there is no time",
             "exchange start and end, or leave the end out for now",
         )
+    if spec.unit in ("WEEK", "MONTH"):
+        first, last = _period(_day(first), spec)[0], _period(_day(last), spec)[1] - _ONE_DAY
     return TypedRange(first, _not_after(last, now))
 
 
@@ -105,7 +110,7 @@ def resolve_range(
     if spec.intraday:
         start, end = _intraday(typed, spec, sessions, rows, moment)
     else:
-        start, end = _daily(typed, sessions, moment)
+        start, end = _dated(typed, spec, sessions, now)
     wanted = (start, end)
     return wanted if intersect([wanted], sessions.open_times(spec)) else None
 
@@ -123,16 +128,39 @@ def _intraday(
     return first, min(last, complete)
 
 
-def _daily(typed: TypedRange, sessions: Sessions, now: int) -> Interval:
+def _dated(typed: TypedRange, spec: BarSpec, sessions: Sessions, now: datetime) -> Interval:
     start, end = typed.start, typed.end
     first = -(-_nanos(start) // _NANOS_PER_DAY) * _NANOS_PER_DAY
     last = -(-_nanos(end) // _NANOS_PER_DAY) * _NANOS_PER_DAY
     if not isinstance(end, datetime):
         last += _NANOS_PER_DAY
-    open_dates = sessions.dates[sessions.closes > now]
-    if len(open_dates):
-        last = min(last, int(open_dates.min()) * _NANOS_PER_DAY)
-    return first, last
+    unclosed = _unclosed(spec, sessions, now)
+    return first, last if unclosed is None else min(last, _nanos(unclosed))
+
+
+def _unclosed(spec: BarSpec, sessions: Sessions, now: datetime) -> date | None:
+    """The first date whose day, week or month has a session that is not closed by `now`, or may
+    still get one; None when there is none."""
+    moment = int(now.timestamp()) * NANOS_PER_SECOND
+    open_dates = sessions.dates[sessions.closes > moment]
+    first = date.fromordinal(int(open_dates.min()) + _EPOCH) if len(open_dates) else None
+    if spec.unit == "DAY":
+        return first
+    begun, following = _period(_day(now), spec)
+    weekend = following
+    while (weekend - _ONE_DAY).weekday() >= _SATURDAY:
+        weekend -= _ONE_DAY
+    running = begun if _day(now) < weekend else following
+    return running if first is None else min(running, _period(first, spec)[0])
+
+
+def _period(day: date, spec: BarSpec) -> tuple[date, date]:
+    """The first day of the week or month of a date, and of the one after it."""
+    if spec.unit == "WEEK":
+        monday = day - timedelta(days=day.weekday())
+        return monday, monday + timedelta(days=7)
+    first = day.replace(day=1)
+    return first, (first + timedelta(days=31)).replace(day=1)
 
 
 def _rows_of_dates(typed: TypedRange, sessions: Sessions) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 """What is missing, cut into requests that IBKR answers.
 
 A request asks for a duration before its end. Requests hold about 2,000 bars, so that decoding one
-answer does not hold up the screen, and begin and end with sessions. "N D" means N sessions,
-whatever the calendar says, so an answer may reach back before what was asked: it is clipped.
+answer does not hold up the screen, and begin and end with sessions; only a session of more bars is
+cut within. "N D" means N sessions, whatever the calendar says, and years reach back further than
+they need to: what an answer holds beyond what was asked is clipped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from catalog.columns import Ints
 from catalog.coverage import Interval
 from catalog.errors import WrongInput
 from catalog.series import NANOS_PER_SECOND, BarSpec
@@ -63,20 +65,17 @@ def bar_size(spec: BarSpec) -> str:
     return name
 
 
-def what_to_show(spec: BarSpec) -> str:
-    """IBKR's word for the price bars are made of."""
+def what_to_show(spec: BarSpec, sec_type: str) -> str:
+    """IBKR's word for the price that bars of a kind of contract are made of."""
+    if spec.side == "LAST" and sec_type == "CRYPTO":
+        return "AGGTRADES"
     return {"LAST": "TRADES", "MID": "MIDPOINT", "BID": "BID", "ASK": "ASK"}[spec.side]
 
 
 def plan(missing: list[Interval], spec: BarSpec, sessions: Sessions) -> list[Chunk]:
     """The requests for all missing intervals, in time order; none for closed time."""
-    chunks: list[Chunk] = []
-    for interval in missing:
-        if spec.intraday:
-            chunks += _intraday_chunks(interval, spec, sessions)
-        else:
-            chunks += _daily_chunks(interval, sessions)
-    return chunks
+    of_size = _intraday_chunks if spec.intraday else _dated_chunks
+    return [chunk for interval in missing for chunk in of_size(interval, spec, sessions)]
 
 
 def reached(chunk: Chunk, first_open: int, spec: BarSpec, sessions: Sessions) -> int:
@@ -97,30 +96,50 @@ def before(chunk: Chunk, start: int, spec: BarSpec, sessions: Sessions) -> Chunk
     return next(iter(plan([(chunk.start, start)], spec, sessions)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A session, or a part of one that is too long for one request."""
+
+    start: int
+    end: int
+    date: int
+    bars: int
+    part: bool
+
+
 def _intraday_chunks(interval: Interval, spec: BarSpec, sessions: Sessions) -> Iterator[Chunk]:
+    gathered: list[_Piece] = []
+    for piece in _pieces(interval, spec, sessions):
+        bars = sum(one.bars for one in gathered) + piece.bars
+        # Days around a part of a session would bring all of that session.
+        alone = piece.part or any(one.part for one in gathered)
+        if gathered and (alone or bars > BARS_A_REQUEST):
+            yield _intraday_chunk(gathered, spec)
+            gathered = []
+        gathered.append(piece)
+    if gathered:
+        yield _intraday_chunk(gathered, spec)
+
+
+def _pieces(interval: Interval, spec: BarSpec, sessions: Sessions) -> Iterator[_Piece]:
     inside = sessions.clip(interval)
-    pieces: list[tuple[int, int, int, int]] = []  # open, close, trading date, expected bars
+    by_seconds = spec.nanos == NANOS_PER_SECOND  # for which there are no durations in days
     for (opened, closed), day in zip(inside.intervals(), inside.dates.tolist(), strict=True):
-        for start, end in _split(opened, closed, spec):
-            count = sessions.expected_bars((start, end), spec)
-            if pieces and sum(piece[3] for piece in pieces) + count > BARS_A_REQUEST:
-                yield _intraday_chunk(pieces, spec)
-                pieces = []
-            pieces.append((start, end, day, count))
-    if pieces:
-        yield _intraday_chunk(pieces, spec)
+        parts = list(_split(opened, closed, spec))
+        for start, end in parts:
+            bars = sessions.expected_bars((start, end), spec)
+            yield _Piece(start, end, day, bars, by_seconds or len(parts) > 1)
 
 
-def _intraday_chunk(pieces: list[tuple[int, int, int, int]], spec: BarSpec) -> Chunk:
-    start, end = pieces[0][0], pieces[-1][1]
-    days = len({piece[2] for piece in pieces})
+def _intraday_chunk(pieces: list[_Piece], spec: BarSpec) -> Chunk:
+    start, end = pieces[0].start, pieces[-1].end
+    days = len({piece.date for piece in pieces})
     longest = _table()["longest"]
-    seconds = -(-(end - start) // NANOS_PER_SECOND)
     if days == 1 and spec.nanos <= longest["seconds_largest_bar"] * NANOS_PER_SECOND:
-        duration = f"{seconds} S"
+        duration = f"{-(-(end - start) // NANOS_PER_SECOND)} S"
     else:
-        duration = f"{days} D"
-    return Chunk(start, end, end, duration, sum(piece[3] for piece in pieces))
+        duration = _days_duration(days, pieces[-1].date - pieces[0].date + 1)
+    return Chunk(start, end, end, duration, sum(piece.bars for piece in pieces))
 
 
 def _split(opened: int, closed: int, spec: BarSpec) -> Iterator[Interval]:
@@ -135,28 +154,46 @@ def _split(opened: int, closed: int, spec: BarSpec) -> Iterator[Interval]:
         start = end
 
 
-def _daily_chunks(interval: Interval, sessions: Sessions) -> Iterator[Chunk]:
+def _dated_chunks(interval: Interval, spec: BarSpec, sessions: Sessions) -> Iterator[Chunk]:
+    """Requests for bars of a day and longer, whose coordinate is a date."""
     start, end = interval
     starts = sessions.dates * _NANOS_PER_DAY
-    rows = np.flatnonzero((starts >= start) & (starts < end))
-    dates = np.unique(sessions.dates[rows])
-    for first in range(0, len(dates), BARS_A_REQUEST):
-        days = dates[first : first + BARS_A_REQUEST]
-        last_close = int(sessions.closes[sessions.dates == days[-1]].max())
+    dates = np.unique(sessions.dates[(starts >= start) & (starts < end)])
+    bars = sessions.expected_bars(interval, spec)
+    # Of weeks and months there never are as many as one request may hold.
+    size = BARS_A_REQUEST if spec.unit == "DAY" else max(len(dates), 1)
+    for first in range(0, len(dates), size):
+        days = dates[first : first + size]
         yield Chunk(
             int(days[0]) * _NANOS_PER_DAY,
             (int(days[-1]) + 1) * _NANOS_PER_DAY,
-            last_close,
-            _days_duration(len(days), int(days[-1] - days[0]) + 1),
-            len(days),
+            int(sessions.closes[sessions.dates == days[-1]].max()),
+            _dated_duration(days, spec),
+            len(days) if spec.unit == "DAY" else bars,
         )
 
 
-def _days_duration(sessions: int, calendar_days: int) -> str:
+def _dated_duration(days: Ints, spec: BarSpec) -> str:
+    calendar_days = int(days[-1] - days[0]) + 1
+    if spec.unit == "DAY":
+        return _days_duration(len(days), calendar_days)
+    unit = spec.unit[0]
+    # From somewhere in the first period to somewhere in the last one.
+    periods = -(-calendar_days * _NANOS_PER_DAY // spec.nanos) + 1
     longest = _table()["longest"]
-    if sessions <= longest["days"]:
+    if periods <= longest["periods"][spec.unit]:
+        return f"{periods} {unit}"
+    return _years(calendar_days)
+
+
+def _days_duration(sessions: int, calendar_days: int) -> str:
+    if sessions <= _table()["longest"]["days"]:
         return f"{sessions} D"
-    return f"{min(-(-calendar_days // 365), longest['years'])} Y"
+    return _years(calendar_days)
+
+
+def _years(calendar_days: int) -> str:
+    return f"{min(-(-calendar_days // 365), _table()['longest']['years'])} Y"
 
 
 @cache

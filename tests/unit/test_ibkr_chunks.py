@@ -55,13 +55,16 @@ def whole(sessions: Sessions) -> Interval:
         (HOURS, "1 hour"),
         (BarSpec(4, "HOUR"), "4 hours"),
         (DAYS, "1 day"),
+        (BarSpec(1, "WEEK"), "1 week"),
+        (BarSpec(1, "MONTH"), "1 month"),
+        *((BarSpec(step, "SECOND"), f"{step} secs") for step in (5, 10, 15, 30)),
     ],
 )
 def test_bar_sizes_have_the_brokers_names(spec: BarSpec, name: str) -> None:
     assert bar_size(spec) == name
 
 
-@pytest.mark.parametrize("text", ["7-MINUTE", "60-MINUTE", "6-HOUR", "2-DAY", "1-WEEK", "1-MONTH"])
+@pytest.mark.parametrize("text", ["7-MINUTE", "60-MINUTE", "6-HOUR", "2-DAY", "2-WEEK", "3-MONTH"])
 def test_other_bar_sizes_are_refused_naming_those_there_are(text: str) -> None:
     with pytest.raises(WrongInput) as refused:
         bar_size(BarSpec.parse(text))
@@ -131,6 +134,68 @@ def test_an_answer_of_days_that_falls_short_leaves_the_days_before() -> None:
     rest = before(chunk, third, DAYS, sessions)
     assert rest is not None
     assert (rest.bars, rest.duration) == (2, "2 D")
+
+
+def test_parts_of_two_sessions_of_seconds_are_not_one_request() -> None:
+    sessions = weekdays(2)
+    around_the_night = (ns("2023-01-02T20:50"), ns("2023-01-03T14:40"))
+    chunks = plan([around_the_night], BarSpec(1, "SECOND"), sessions)
+    assert [chunk.duration for chunk in chunks] == ["600 S", "600 S"]
+
+
+def test_weeks_and_months_are_asked_for_in_their_own_units_and_many_in_years() -> None:
+    sessions = weekdays(2_500)  # nine years and a half
+    first, last = int(sessions.dates[0]), int(sessions.dates[-1])
+    for unit, weeks, duration in (("WEEK", 4, "5 W"), ("MONTH", 4, "2 M")):
+        asked = (first * DAY_NS, (first + 7 * weeks) * DAY_NS)
+        (chunk,) = plan([asked], BarSpec(1, unit), sessions)  # type: ignore[arg-type]
+        assert chunk.duration == duration
+        assert chunk.until == int(sessions.closes[5 * weeks - 1])
+        asked = (first * DAY_NS, (last + 1) * DAY_NS)
+        (chunk,) = plan([asked], BarSpec(1, unit), sessions)  # type: ignore[arg-type]
+        assert chunk.duration == "10 Y"
+
+
+def fewest(interval: Interval, spec: BarSpec, sessions: Sessions) -> int:
+    """How many requests suffice if each holds whole sessions, or a part of one session."""
+    counts = [sessions.expected_bars((a, b), spec) for a, b in sessions.clip(interval).intervals()]
+    most = 2_000
+    requests, room = 0, 0
+    for count in counts:
+        if count > most or spec.nanos == SECOND_NS:
+            requests, room = requests + -(-count // most), 0
+        elif count <= room:
+            room -= count
+        else:
+            requests, room = requests + 1, most - count
+    return requests
+
+
+@pytest.mark.parametrize(
+    ("text", "opens", "hours", "count", "at_most"),
+    [
+        ("1-MINUTE", "14:30", 6.5, 65, 13),  # a quarter of a stock: 25,350 bars
+        ("5-MINUTE", "14:30", 6.5, 250, 10),
+        ("1-HOUR", "14:30", 6.5, 250, 1),
+        ("4-HOUR", "14:30", 6.5, 1_000, 2),
+        ("8-HOUR", "14:30", 6.5, 1_000, 1),
+        ("1-MINUTE", "00:00", 23.0, 60, 60),  # a future: one session is 1,380 bars
+        ("5-SECOND", "14:30", 6.5, 5, 15),
+        ("1-SECOND", "14:30", 6.5, 5, 60),
+    ],
+)
+def test_requests_are_the_fewest_that_hold_whole_sessions(
+    text: str, opens: str, hours: float, count: int, at_most: int
+) -> None:
+    spec, sessions = BarSpec.parse(text), weekdays(count, opens, hours)
+    chunks = plan([whole(sessions)], spec, sessions)
+    assert len(chunks) == fewest(whole(sessions), spec, sessions) <= at_most
+    assert all(number_of_days(chunk.duration) <= 365 for chunk in chunks)
+
+
+def number_of_days(duration: str) -> int:
+    number, unit = duration.split()
+    return int(number) if unit == "D" else 0
 
 
 SPECS = st.sampled_from(

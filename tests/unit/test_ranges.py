@@ -189,3 +189,37 @@ def test_an_end_in_the_future_is_now() -> None:
 def test_backward_ranges_and_starts_in_the_future_are_refused(start: str, end: str | None) -> None:
     with pytest.raises(WrongInput):
         read_range(start, end, MINUTES, NOW)
+
+
+AUTUMN = sessions(
+    *(
+        (f"2026-{day}", f"2026-{day}T14:30", f"2026-{day}T21:00")
+        for day in ("11-02", "11-06", "11-09", "11-13", "11-16", "11-18", "11-20")
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ("2026-11-18T22:30", "2026-11-16T00:00"),  # a Wednesday: this week is not over
+        ("2026-11-20T20:00", "2026-11-16T00:00"),
+        ("2026-11-21T00:00", "2026-11-23T00:00"),  # a Saturday: it is
+    ],
+)
+def test_weeks_are_asked_for_whole_and_only_once_they_are_over(now: str, last: str) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    weeks = BarSpec(1, "WEEK")
+    wanted = resolved("2026-11-04", None, weeks, AUTUMN, moment)
+    assert wanted == (ns("2026-11-02T00:00"), ns(last))
+
+
+def test_months_are_asked_for_whole_and_only_once_they_are_over() -> None:
+    months = BarSpec(1, "MONTH")
+    now = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    assert resolved("2026-11-04", "2026-11-20", months, AUTUMN, now) is None
+    later = now + timedelta(days=1)
+    assert resolved("2026-11-04", "2026-11-20", months, AUTUMN, later) == (
+        ns("2026-11-01T00:00"),
+        ns("2026-12-01T00:00"),
+    )
