@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -41,8 +40,7 @@ from catalog.ledger import Ledger
 from catalog.listing import Listing, SeriesSummary
 from catalog.root import PRIVATE, not_writable, prepare_root
 from catalog.series import Series
-from catalog.sessions import Hours, Sessions, calendar_sessions
-from catalog.stretches import Coverage, describe
+from catalog.sessions import Hours, Sessions
 
 __all__ = [
     "BarsPersisted",
@@ -309,26 +307,6 @@ class Catalog:
         closed time between them joined. Without sessions all time counts as open."""
         open_times = sessions.open_times(series.spec) if sessions is not None else None
         return coverage.missing(wanted, self.covered(series), open_times)
-
-    def coverage(self, series: Series, span: Interval | None = None) -> Coverage:
-        """What is held, was asked for in vain, was never asked or is closed, in a span or between
-        the first and the last moment that was asked for; ns UTC over bar opens.
-
-        Sessions that the broker never told are those of a calendar, computed in a worker process.
-        Raises `DataUnavailable` when nothing of the series is stored, `DamagedFile` when one of
-        its files cannot be read.
-        """
-        covered, hours = self.covered(series), self.hours(series)
-        stamps = self.read_bars(series).ts if self.files(series) else np.empty(0, dtype=np.int64)
-        if span is None:
-            if not covered:
-                raise _unknown(series)
-            span = (covered[0][0], covered[-1][1])
-        sessions = None if hours is None else self.sessions(series.instrument_id, hours, span)
-        if hours is not None and sessions is None:
-            with suppress(DataUnavailable):
-                sessions = workers.run_blocking(calendar_sessions, series.venue, span, hours)
-        return describe(series.spec, stamps, covered, span, sessions)
 
     def sessions(self, instrument_id: str, hours: Hours, span: Interval) -> Sessions | None:
         """The remembered sessions that touch `span` (ns UTC), or None unless all of it is
