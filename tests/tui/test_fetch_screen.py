@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from catalog.errors import DataUnavailable
 from catalog.series import BarSpec, Series
-from core.jobs import Job, JobState
+from core.fetch_events import ChunkReceived, FetchPlanned, IdCorrected, PacingWait
+from core.jobs import Job, Jobs, JobState
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import fill
+from tui.widgets.fetch_jobs import FetchBoard
 
 AAPL = Series("AAPL.NASDAQ", BarSpec.parse("1-MINUTE-LAST"))
 MINUTES_A_DAY = 390
@@ -123,3 +126,28 @@ async def test_a_cancelled_fetch_keeps_what_was_stored(tmp_path: Path, gateway_p
         await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.CANCELLED)
         await shown.shows("cancelled", "requests, cancelled")
         assert 0 < stored_minutes(shown) < 252 * MINUTES_A_DAY
+
+
+async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
+    going_on = asyncio.Event()
+
+    async def work(job: Job[None]) -> None:
+        job.report(IdCorrected("AAPL", "AAPL.NASDAQ"))
+        job.report(FetchPlanned(AAPL, 4, 8_000))
+        job.report(ChunkReceived(AAPL, 0, 1, 1_950, 0.8))
+        job.report(PacingWait(15.0, "60 requests in 10 minutes"))
+        await going_on.wait()
+        job.report(ChunkReceived(AAPL, 1, 2, 1_950, 0.8))
+        await asyncio.Event().wait()
+
+    job = Jobs().start("fetch", "AAPL", work)
+    board = FetchBoard(job, ("AAPL", "IBM"))
+    await asyncio.sleep(0)
+    texts = [[cell.text for cell in row.cells] for row in board.rows()]
+    assert texts[0][:3] == ["AAPL", "waiting 15 s: pacing", "1,950"]
+    assert texts[1] == ["  AAPL.NASDAQ for AAPL", "1/4 requests", "1,950"]
+    going_on.set()
+    await asyncio.sleep(0)
+    # Half of the first of two series is there.
+    assert next(board.rows()).cells[1].text.endswith(" 25%")
+    job.cancel()

@@ -142,11 +142,14 @@ class BacktestScreen(BaseScreen):
         """Open the form as it was left."""
         self._open("form")
 
-    async def action_edit(self) -> None:
+    def action_edit(self) -> None:
         """Open the form filled in as the run under the cursor was."""
         if (run := self._run_under_cursor()) is not None:
-            await self.query_one(BacktestForm).fill_from(run.spec)
-            self._open("form")
+            self.start(self._edit(run.spec))
+
+    async def _edit(self, spec: RunSpec) -> None:
+        await self.query_one(BacktestForm).fill_from(spec)
+        self._open("form")
 
     def action_back(self) -> None:
         """Leave the form; what was typed stays."""

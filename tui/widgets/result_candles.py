@@ -66,6 +66,10 @@ class RunCandles(Chart, can_focus=True):
                 around = int((last - first) * _AROUND_A_TRADE) + FEWEST_BARS // 2
                 self._window(first - around, last - first + 1 + 2 * around)
 
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Offer the next instrument only where there is one."""
+        return action != "next_market" or len(self._markets) > 1
+
     def action_zoom(self, factor: float) -> None:
         """Show fewer or more bars around the middle of the window."""
         count = round(self._count * factor)

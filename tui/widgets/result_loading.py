@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual.content import Content
-
 from catalog.errors import QuarterdeckError
 from catalog.series import Series
+from tui.widgets.lines import Line
 from tui.widgets.result_candles import Market
 from tui.widgets.result_rows import log_lines, order_sheet, trade_sheet
 from tui.widgets.result_table import Sheet
@@ -31,7 +30,7 @@ class ShownRun:
     markets: tuple[Market, ...]
     trades: Sheet
     orders: Sheet
-    log: Content
+    log: tuple[Line, ...]
 
 
 def load_shown(workspace: Workspace, run_id: str) -> ShownRun:

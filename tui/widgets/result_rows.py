@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from textual.content import Content
-
+from catalog.events import Level
+from tui.widgets.lines import Line
 from tui.widgets.result_figures import money, price, units, zone_word
 from tui.widgets.result_table import Cell, Column, Row, Sheet, gain
 
@@ -64,19 +64,18 @@ def order_sheet(orders: Sequence[Order], precisions: Precisions, zone: str) -> S
     return Sheet.of(columns, rows)
 
 
-def log_lines(run: StoredRun) -> Content:
+def log_lines(run: StoredRun) -> tuple[Line, ...]:
     """What the reader has to know first, then everything in order."""
+    warnings = [Line(f"{'result':<8}", text, Level.WARNING) for text in run.result.warnings]
     lines = [
-        Content.styled(f"WARNING {text}", TONE_STYLES["warning"]) for text in run.result.warnings
+        Line(f"{line.get('channel', 'run'):<8}", str(line["message"]), _level(line["level"]))
+        for line in run.log
     ]
-    for line in run.log:
-        level, source = str(line["level"]), str(line.get("source", ""))
-        word = f"{level.upper()} " if level in ("warning", "error") else ""
-        style = TONE_STYLES["warning" if level == "warning" else "bad"] if word else ""
-        lines.append(
-            Content.assemble((f"{source:<10} ", "dim"), (f"{word}{line['message']}", style))
-        )
-    return Content("\n").join(lines)
+    return (*warnings, *lines)
+
+
+def _level(word: str) -> Level:
+    return Level(word) if word in Level else Level.INFO
 
 
 def _trade_cells(trade: Trade, precision: int, zone: ZoneInfo) -> tuple[Cell, ...]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
 from catalog.errors import QuarterdeckError
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
+from tui.widgets.lines import Line, LinePanel
 from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_figures import figures
 from tui.widgets.result_rows import TONE_STYLES
@@ -27,6 +29,21 @@ if TYPE_CHECKING:
 
 TABS = ("Summary", "Chart", "Trades", "Orders", "Log")
 _FIGURE_WIDTHS = ((8, 9), (7, 9))
+
+
+class RunLog(LinePanel):
+    """The log of one run, read from its beginning."""
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Show these lines in place of those before."""
+        self._lines.clear()
+        self._lines.extend(lines)
+        self._draw_again()
+        self.scroll_home(animate=False)
+
+    def _show(self, *, to_the_end: bool) -> None:
+        del to_the_end  # it does not grow
+        super()._show(to_the_end=False)
 
 
 class ResultView(Vertical):
@@ -46,8 +63,7 @@ class ResultView(Vertical):
             yield RunCandles(id="page-chart")
             yield ResultTable(id="page-trades", empty="this run made no trade")
             yield ResultTable(id="page-orders", empty="this run made no order")
-            with VerticalScroll(id="page-log"):
-                yield Static(id="log-lines")
+            yield RunLog("", id="page-log")
 
     @property
     def run(self) -> StoredRun | None:
@@ -87,7 +103,7 @@ class ResultView(Vertical):
         self.query_one(RunCandles).show_run(shown.markets, run.fills)
         self.query_one("#page-trades", ResultTable).show_sheet(shown.trades)
         self.query_one("#page-orders", ResultTable).show_sheet(shown.orders)
-        self.query_one("#log-lines", Static).update(shown.log)
+        self.query_one(RunLog).show(shown.log)
         pages = self.query_one("#pages", ContentSwitcher)
         self._show_tab("Summary" if pages.current == "page-message" else self._tab)
 
