@@ -7,9 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from catalog.errors import BrokerUnavailable
@@ -17,83 +16,17 @@ from catalog.events import Event, Level, Report, ignore
 from core.ibkr import refusals
 from core.ibkr.handshake import CLIENT_ID_IN_USE, IdInUse, new_client, shake_hands
 from core.ibkr.notices import FarmState, Notice, meaning
+from core.ibkr.state import ConnectionKind, ConnectionState, Endpoint, Ping
 
 if TYPE_CHECKING:
     from ib_async import IB
+
+__all__ = ["BrokerSession", "ConnectionKind", "ConnectionState", "Endpoint", "Ping"]
 
 CLIENT_IDS = range(1, 11)
 """Tried in this order when no client id is given."""
 
 _KEPT_NOTICES = 500
-_SIMULATED_PREFIX = "DUSIM"
-
-
-class ConnectionKind(StrEnum):
-    """The state of a broker session in one word."""
-
-    DISCONNECTED = "disconnected"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DEGRADED = "degraded"
-    RECONNECTING = "reconnecting"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a gateway listens. Without a client id, free ones are tried."""
-
-    host: str
-    port: int
-    client_id: int | None = None
-    timeout: float = 5.0
-    """Seconds for a connection to stand, from TCP to the accounts."""
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionState:
-    """A session as a screen shows it; replaced as a whole at each change."""
-
-    kind: ConnectionKind = ConnectionKind.DISCONNECTED
-    reason: str = ""
-    steps: tuple[str, ...] = ()
-    since: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When it became connected, refused or disconnected; a degraded session keeps its start.
-    Aware UTC."""
-    server_version: int | None = None
-    accounts: tuple[str, ...] = ()
-    client_id: int | None = None
-
-    @property
-    def usable(self) -> bool:
-        """Whether requests can be sent."""
-        return self.kind in (ConnectionKind.CONNECTED, ConnectionKind.DEGRADED)
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the accounts are those of the simulator."""
-        return bool(self.accounts) and all(
-            account.startswith(_SIMULATED_PREFIX) for account in self.accounts
-        )
-
-    @property
-    def masked_accounts(self) -> tuple[str, ...]:
-        """The accounts for the eye of others: `DU***4567`."""
-        return tuple(f"{account[:2]}***{account[-4:]}" for account in self.accounts)
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """How far away the broker is: seconds there and back, and its clock minus ours.
-
-    The broker tells whole seconds, so the offset is good to half a second.
-    """
-
-    round_trip_s: float
-    clock_offset_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +84,6 @@ class BrokerSession:
         self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
         self.farms: dict[str, FarmState] = {}
         self._ib: IB | None = None
-        self._upstream = True
         self._listeners: list[Callable[[], None]] = []
         self._connecting = asyncio.Lock()
         self._pinging = asyncio.Lock()
@@ -172,6 +104,24 @@ class BrokerSession:
                 self._listeners.remove(callback)
 
         return unsubscribe
+
+    async def wait_usable(self) -> None:
+        """Wait until requests can be answered, for as long as something is done about it.
+
+        Raises `BrokerUnavailable` when nothing is: the session was refused, or left.
+        """
+        changed = asyncio.Event()
+        unsubscribe = self.subscribe(changed.set)
+        try:
+            while not self.state.answering:
+                if not self.state.pending:
+                    raise refusals.not_usable(
+                        str(self.endpoint), self.state.reason, self.state.steps
+                    )
+                changed.clear()
+                await changed.wait()
+        finally:
+            unsubscribe()
 
     async def connect(self, report: Report = ignore) -> None:
         """Connect, unless connected. Raises `BrokerUnavailable` naming endpoint and steps."""
@@ -250,7 +200,6 @@ class BrokerSession:
     def _adopt(self, ib: IB, client_id: int) -> None:
         ib.disconnectedEvent += self._on_dropped
         self._ib = ib
-        self._upstream = True
         self.state = ConnectionState(
             ConnectionKind.CONNECTED,
             server_version=ib.client.serverVersion(),
@@ -276,7 +225,7 @@ class BrokerSession:
         said = meaning(code, text)
         self.notices.append(Notice(datetime.now(UTC), code, text, said.level))
         if said.upstream is not None:
-            self._upstream = said.upstream
+            self.state = replace(self.state, upstream=said.upstream)
         if said.upstream:
             self.farms.update(dict.fromkeys(self.farms, "ok"))
         self.farms.update(said.farms)
@@ -287,7 +236,7 @@ class BrokerSession:
         broken = sorted(name for name, state in self.farms.items() if state == "broken")
         if not self.state.usable:
             self._tell()
-        elif not self._upstream:
+        elif not self.state.upstream:
             self._become(
                 ConnectionKind.DEGRADED,
                 "the gateway has lost its connection to IBKR (1100)",

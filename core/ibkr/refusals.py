@@ -100,10 +100,29 @@ def lost(endpoint: str) -> BrokerUnavailable:
     )
 
 
+def interrupted(title: str, reason: str) -> BrokerUnavailable:
+    """A request was lost with the connection."""
+    return BrokerUnavailable(
+        title,
+        reason,
+        "check that TWS or IB Gateway runs and is logged in",
+        "run it again: what was stored is kept, only the rest is asked for",
+    )
+
+
 def not_connected(endpoint: str) -> BrokerUnavailable:
     """Something needs the broker and there is no session."""
     return BrokerUnavailable(
         f"not connected to the broker at {endpoint}",
         "this needs an open session",
         "connect first",
+    )
+
+
+def not_usable(endpoint: str, reason: str, steps: tuple[str, ...]) -> BrokerUnavailable:
+    """Something waits for the broker and nothing is under way that could bring it back."""
+    return BrokerUnavailable(
+        f"not connected to the broker at {endpoint}",
+        reason or "the session was ended",
+        *(steps or ("connect, then run it again: what was stored is kept",)),
     )
