@@ -134,7 +134,7 @@ def inspect(path: Path) -> BarFile | None:
                 size=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 asked=asked,
-                covered=asked.intervals if asked else _held(stamps, series.spec),
+                covered=asked.intervals if asked else held(stamps, series.spec),
             )
     except FileNotFoundError:
         raise
@@ -193,8 +193,8 @@ def _stamps(file: pq.ParquetFile) -> Ints:
     return np.sort(int64s(file.read(["ts_init"])["ts_init"]))
 
 
-def _held(stamps: Ints, spec: BarSpec) -> tuple[Interval, ...]:
-    """The spans of bars that follow one another without a gap."""
+def held(stamps: Ints, spec: BarSpec) -> tuple[Interval, ...]:
+    """The spans of bars that follow one another without a gap; over opens, ns."""
     span = spec.nanos if spec.intraday else NANOS_PER_DAY
     opens = open_of(stamps, spec)
     breaks = np.flatnonzero(np.diff(opens) > span)
