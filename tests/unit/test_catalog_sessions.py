@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,8 +13,9 @@ import pytest
 from catalog.errors import DataUnavailable
 from catalog.series import NANOS_PER_SECOND, BarSpec
 from catalog.sessions import Sessions, calendar_sessions
+from tests.outside import SHARED
 
-LEAN = Path("/work/shared/data/lean/market-hours-database.json.gz")
+LEAN = SHARED / "data/lean/market-hours-database.json.gz"
 HOUR = 3_600 * NANOS_PER_SECOND
 
 

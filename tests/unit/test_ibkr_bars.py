@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +14,14 @@ from ib_async import BarData
 
 from catalog.series import BarSpec
 from core.ibkr.bars import PriceScale, first_open, read_bars
+from tests.outside import SHARED
 
 MINUTE, DAY = BarSpec(1, "MINUTE"), BarSpec(1, "DAY")
 CENTS = PriceScale(Decimal("0.01"))
 START = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 START_NS = int(START.timestamp()) * 1_000_000_000
 MINUTE_NS = 60_000_000_000
-RECORDED = Path("/work/shared/recordings/nautilus_bars.first60.jsonl")
+RECORDED = SHARED / "recordings/nautilus_bars.first60.jsonl"
 
 
 def bar(minute: int = 0, **changes: Any) -> BarData:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +11,10 @@ from ib_async import Contract, ContractDetails, TagValue
 
 from catalog.errors import DataUnavailable, WrongInput
 from core.ibkr.instruments import definition
+from tests.outside import SHARED
 
 NOW_NS = 1_700_000_000_000_000_000
-RECORDED = Path("/work/shared/recordings/nautilus_contract_details.json")
+RECORDED = SHARED / "recordings/nautilus_contract_details.json"
 
 
 def recorded(name: str) -> ContractDetails:

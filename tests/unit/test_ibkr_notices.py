@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from catalog.events import Level
 from core.ibkr.notices import failure_kind, meaning
+from tests.outside import SHARED
 
-RECORDED = Path("/work/shared/recordings/errors.jsonl")
+RECORDED = SHARED / "recordings/errors.jsonl"
 HMDS = "Historical Market Data Service error message:"
 
 

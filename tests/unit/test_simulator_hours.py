@@ -3,15 +3,15 @@
 import gzip
 import json
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from core.simulator.contracts import universe
 from core.simulator.hours import hours_text, sessions
+from tests.outside import SHARED
 
-LEAN = Path("/work/shared/data/lean/market-hours-database.json.gz")
+LEAN = SHARED / "data/lean/market-hours-database.json.gz"
 BY_NAME = {found.local_symbol: found for found in universe()}
 NEW_YORK = ZoneInfo("America/New_York")
 

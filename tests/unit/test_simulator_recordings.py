@@ -3,21 +3,21 @@
 import json
 import re
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.simulator import contracts
-from core.simulator.client import FARMS
 from core.simulator.contracts import Description, Instrument
 from core.simulator.history import History
 from core.simulator.hours import hours_text
 from core.simulator.market import Market
+from core.simulator.outages import Outages
 from core.simulator.protocol import Fields, Refusal
 from core.simulator.queries import NO_ZONE, BarQuery, HeadQuery
+from tests.outside import SHARED
 
-RECORDINGS = Path("/work/shared/recordings")
+RECORDINGS = SHARED / "recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason="the recordings are not here")
 
 NOW = datetime(2026, 7, 10, 22, 44, 40, tzinfo=UTC)
@@ -148,7 +148,8 @@ def test_a_market_rule_has_the_recorded_form() -> None:
 def test_the_login_burst_is_the_recorded_one() -> None:
     lines = (RECORDINGS / "wire_text.jsonl").read_text().splitlines()
     burst = [row["fields"] for row in map(json.loads, lines) if row["kind"] == "bootstrap.burst"]
-    assert [tuple(fields[3:5]) for fields in burst[2:]] == [(str(c), t) for c, t in FARMS]
+    well = Outages(lambda code, text: None, lambda: 0.0)
+    assert [tuple(fields[3:5]) for fields in burst[2:]] == [(str(c), t) for c, t in well.notices()]
 
 
 def test_a_recorded_request_is_understood() -> None:
