@@ -57,23 +57,6 @@ class Append:
         self._folder = root / series_folder(series)
         self._series = series
 
-    def refuse_mixing(self, bars: BarColumns, answer: Asked) -> None:
-        """Raise `WrongInput` when the answer must not share the series with what it holds."""
-        kinds = [file.asked for file in self.files if file.asked] + self.empties
-        for kind in kinds:
-            if None not in (kind.con_id, answer.con_id) and kind.con_id != answer.con_id:
-                raise self._mixed(f"contract {kind.con_id}", f"contract {answer.con_id}")
-            if kind.hours != answer.hours:
-                raise self._mixed(f"{kind.hours} hours", f"{answer.hours} hours")
-        precisions = (bars.price_precision, bars.size_precision)
-        for file in self.files if len(bars) else ():
-            held = (file.price_precision, file.size_precision)
-            if held != precisions:
-                raise self._mixed(
-                    f"{held[0]} price and {held[1]} volume decimals",
-                    f"{precisions[0]} price and {precisions[1]} volume decimals",
-                )
-
     def add(self, staging: Staging, bars: BarColumns, answer: Asked) -> None:
         """Add bars that all open inside the answer's intervals, file by file."""
         for asked in answer.intervals:
@@ -117,12 +100,38 @@ class Append:
         spec = self._series.spec
         return open_of(file.first, spec) < span[1] and open_of(file.last, spec) >= span[0]
 
-    def _mixed(self, held: str, new: str) -> WrongInput:
-        return WrongInput(
-            f"{self._series} must not mix {held} and {new}",
-            f"the stored bars are of {held}, the new ones of {new}",
-            "keep them in another catalog, or delete the stored series first",
-        )
+
+def refuse_mixing(
+    series: Series,
+    files: Sequence[BarFile],
+    empties: Sequence[Empty],
+    bars: BarColumns,
+    answer: Asked,
+) -> None:
+    """Raise `WrongInput` when an answer must not share a series with what it holds."""
+    kinds: list[Asked | Empty] = [file.asked for file in files if file.asked]
+    for kind in [*kinds, *empties]:
+        if None not in (kind.con_id, answer.con_id) and kind.con_id != answer.con_id:
+            raise _mixed(series, f"contract {kind.con_id}", f"contract {answer.con_id}")
+        if kind.hours != answer.hours:
+            raise _mixed(series, f"{kind.hours} hours", f"{answer.hours} hours")
+    precisions = (bars.price_precision, bars.size_precision)
+    for file in files if len(bars) else ():
+        held = (file.price_precision, file.size_precision)
+        if held != precisions:
+            raise _mixed(
+                series,
+                f"{held[0]} price and {held[1]} volume decimals",
+                f"{precisions[0]} price and {precisions[1]} volume decimals",
+            )
+
+
+def _mixed(series: Series, held: str, new: str) -> WrongInput:
+    return WrongInput(
+        f"{series} must not mix {held} and {new}",
+        f"the stored bars are of {held}, the new ones of {new}",
+        "keep them in another catalog, or delete the stored series first",
+    )
 
 
 def merge(parts: Sequence[BarColumns]) -> BarColumns:

@@ -18,6 +18,7 @@ from catalog.errors import WrongInput
 from catalog.events import Event
 from catalog.files import damaged
 from catalog.layout import file_name, folder_name
+from catalog.sessions import Hours
 
 type Definition = dict[str, Any]
 
@@ -39,6 +40,8 @@ _FOLDERS = {
 }
 CLASS_FOLDERS = tuple(Path("data") / name for name in _FOLDERS.values())
 """Where instruments of each class stand, relative to the catalog's root."""
+
+_REGULAR_HOURS = ("Equity", "IndexInstrument", "OptionContract", "OptionSpread")
 
 _CHANGING = ("ts_event", "ts_init")
 _CHANGING_INFO = ("trading_hours", "liquid_hours")
@@ -67,6 +70,18 @@ class InstrumentUnchanged(Event):
 
     def __str__(self) -> str:
         return f"instrument {self.instrument_id} unchanged"
+
+
+def contract_id(definition: Definition) -> int | None:
+    """IBKR's contract id of an instrument, if its definition has one."""
+    con_id = (definition.get("info") or {}).get("con_id")
+    return int(con_id) if con_id else None
+
+
+def usual_hours(definition: Definition | None) -> Hours:
+    """Which hours the bars of an instrument are of where nobody says: regular ones for stocks,
+    options and indices, and where there is no instrument; all hours for everything else."""
+    return "regular" if definition is None or definition["type"] in _REGULAR_HOURS else "all"
 
 
 def definition_path(definition: Definition) -> Path:

@@ -6,7 +6,7 @@ A footer is read once for each size and modification time of its file.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +144,15 @@ class Inventory:
             definitions = read_definitions(path)
             self._ledger.remember_definitions(folder / path.name, size, mtime_ns, definitions)
             yield from definitions
+
+
+def touching(files: Sequence[BarFile], start: int | None, end: int | None) -> list[BarFile]:
+    """Those of the files that can hold bars with opens in [start, end)."""
+    return [
+        file
+        for file in files
+        if (start is None or file.last > start) and (end is None or file.first <= end)
+    ]
 
 
 def steady[T](attempt: Callable[[], T]) -> T:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -18,26 +17,31 @@ from typing import Self, cast
 import numpy as np
 
 from catalog import coverage, workers
-from catalog.appending import Append, BarsPersisted, merge
+from catalog.appending import Append, BarsPersisted, merge, refuse_mixing
 from catalog.columns import BarColumns
 from catalog.commit import finish_left_over, writing
 from catalog.coverage import Interval
 from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
 from catalog.events import Report, ignore
+from catalog.exchange import Transaction
 from catalog.files import Asked, BarFile, Origin, damaged, read
 from catalog.instruments import (
     Definition,
     InstrumentStored,
     InstrumentUnchanged,
+    contract_id,
     definition_path,
     encode,
     read_definitions,
     same_instrument,
+    usual_hours,
 )
-from catalog.inventory import Inventory, steady
+from catalog.inventory import Inventory, steady, touching
 from catalog.layout import series_folder
 from catalog.ledger import Ledger
 from catalog.listing import Listing, SeriesSummary
+from catalog.refusals import overlapping_files, unknown_series
+from catalog.rewriting import Rewrite, stage
 from catalog.root import PRIVATE, not_writable, prepare_root
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
@@ -108,7 +112,7 @@ class Catalog:
         """IBKR's contract id behind an instrument id, if the catalog knows it."""
         definition = self.instrument(instrument_id)
         if definition is not None:
-            return _con_id(definition)
+            return contract_id(definition)
         alias = self._ledger.alias(instrument_id)
         return alias[1] if alias else None
 
@@ -156,7 +160,7 @@ class Catalog:
         definition_path(definition)  # refuses what Nautilus does not know, before anything starts
         stored = self.instrument(instrument_id)
         if stored is not None:
-            self._require_contract(instrument_id, _con_id(definition))
+            self._require_contract(instrument_id, contract_id(definition))
             later = max(int(definition["ts_init"]), int(stored["ts_init"]) + 1)
             definition = {**definition, "ts_init": later}
         if stored is None or not same_instrument(stored, definition):
@@ -223,7 +227,7 @@ class Catalog:
             append = Append(
                 self.root, series, self._sound_files(series), self._ledger.empties(series)
             )
-            append.refuse_mixing(bars, answer)
+            refuse_mixing(series, append.files, append.empties, bars, answer)
             append.add(staging, bars, answer)
             with self._ledger.transaction():
                 self._ledger.remember_fact("origin", origin)
@@ -232,6 +236,30 @@ class Catalog:
         for event in append.persisted:
             report(event)
         return sum(event.bars for event in append.persisted)
+
+    def rewrite_bars(self, rewrite: Rewrite) -> Transaction | None:
+        """Take bars out of a series or add some, as one transaction that `undo` takes back; None
+        when nothing changes.
+
+        Raises `WrongInput` when what comes must not mix with what the series, its instrument or
+        the catalog holds, `DamagedFile` when a file of the series cannot be read.
+        """
+        self.require_writable()
+        series, answer = rewrite.series, rewrite.answer
+        with writing(self.root) as staging:
+            definition = self.instrument(series.instrument_id)
+            if answer is not None and rewrite.bars is not None:
+                self.require_origin(answer.origin)
+                if definition is not None:
+                    self._require_definition(series, rewrite.bars, answer.con_id)
+            nature = Asked((), usual_hours(definition), None, self.origin or "real", "")
+            files, empties = self._sound_files(series), self._ledger.empties(series)
+            change = stage(rewrite, self.root, staging.folder, files, empties, nature)
+            if change is None:
+                return None
+            transaction = staging.exchange(change)
+            self._ledger.remember_fact("origin", answer.origin if answer else nature.origin)
+        return transaction
 
     def read_bars(
         self, series: Series, start: int | None = None, end: int | None = None
@@ -245,9 +273,9 @@ class Catalog:
         def attempt() -> BarColumns:
             files = self._sound_files(series)
             if not files:
-                raise _unknown(series)
+                raise unknown_series(series)
             nothing = BarColumns.empty(files[0].price_precision, files[0].size_precision)
-            return merge([nothing, *(read(file.path) for file in _touching(files, start, end))])
+            return merge([nothing, *(read(file.path) for file in touching(files, start, end))])
 
         bars = steady(attempt)
         return bars.between(
@@ -258,7 +286,7 @@ class Catalog:
     def files(self, series: Series, start: int | None = None, end: int | None = None) -> list[Path]:
         """The files that hold bars of the series with opens in [start, end), in time order."""
         files = self._inventory.series_files(series)
-        return [file.path for file in _touching(files, start, end)]
+        return [file.path for file in touching(files, start, end)]
 
     def checked_files(
         self, series: Series, start: int | None = None, end: int | None = None
@@ -272,11 +300,11 @@ class Catalog:
         def attempt() -> list[Path]:
             files = self._sound_files(series)
             if not files:
-                raise _unknown(series)
-            wanted = _touching(files, start, end)
+                raise unknown_series(series)
+            wanted = touching(files, start, end)
             for file, following in pairwise(wanted):
                 if following.first <= file.last:
-                    raise _overlapping(file.path, following.path)
+                    raise overlapping_files(file.path, following.path)
             for file in wanted:
                 self._inventory.check(file)
             return [file.path for file in wanted]
@@ -364,33 +392,3 @@ class Catalog:
                 f"{series} has {bars.price_precision} decimals",
                 f"its instrument has {precision}, and Nautilus would reject every order on it",
             )
-
-
-def _con_id(definition: Definition) -> int | None:
-    con_id = (definition.get("info") or {}).get("con_id")
-    return int(con_id) if con_id else None
-
-
-def _touching(files: Sequence[BarFile], start: int | None, end: int | None) -> list[BarFile]:
-    return [
-        file
-        for file in files
-        if (start is None or file.last > start) and (end is None or file.first <= end)
-    ]
-
-
-def _unknown(series: Series) -> DataUnavailable:
-    return DataUnavailable(
-        f"no bars of {series} are stored",
-        "the catalog holds nothing of this series",
-        f"quarterdeck fetch {series.instrument_id} --bars {series.spec} --start T --end T",
-    )
-
-
-def _overlapping(one: Path, other: Path) -> DataUnavailable:
-    return DataUnavailable(
-        f"{one.name} and {other.name} overlap",
-        f"two files in {one.parent} hold bars of the same time",
-        "start Quarterdeck again: what an interrupted write left is then finished",
-        "or move away the file that another program wrote",
-    )
