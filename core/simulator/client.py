@@ -1,6 +1,7 @@
 """One client's conversation with the simulated gateway."""
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -8,9 +9,21 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.simulator import contracts, protocol
+from core.simulator.account import ACCOUNT, FIRST_ORDER_ID, Account, Answers, read_only
 from core.simulator.contracts import Description
+from core.simulator.faults import HISTORY, OF_CONNECTION, OF_GATEWAY, Fault
 from core.simulator.hours import exchange_date, hours_text
-from core.simulator.pacing import OPEN_REQUESTS, SMALL_BAR
+from core.simulator.inquiries import Inquiries
+from core.simulator.line import Line
+from core.simulator.pacing import (
+    MESSAGES_RULE,
+    OPEN_REQUESTS,
+    OPEN_RULE,
+    SMALL_BAR,
+    WARNINGS,
+    MessageRate,
+    Violation,
+)
 from core.simulator.protocol import BadFrame, Fields, Refusal, encode
 from core.simulator.queries import (
     NO_ZONE,
@@ -18,8 +31,8 @@ from core.simulator.queries import (
     SCHEDULE,
     BarQuery,
     HeadQuery,
-    invalid,
     lacks_zone,
+    no_data,
     no_history,
 )
 from core.simulator.requests import Request
@@ -27,27 +40,20 @@ from core.simulator.requests import Request
 if TYPE_CHECKING:
     from core.simulator.server import SimulatedGateway
 
-FIRST_ORDER_ID = 1
 START_API = 71
-# The burst a real gateway sends after login, in its order and words.
-FARMS = (
-    (2104, "Market data farm connection is OK:usfarm.nj"),
-    (2104, "Market data farm connection is OK:usfuture"),
-    (2104, "Market data farm connection is OK:cashfarm"),
-    (2104, "Market data farm connection is OK:usopt"),
-    (2104, "Market data farm connection is OK:usfarm"),
-    (2106, "HMDS data farm connection is OK:cashhmds"),
-    (2106, "HMDS data farm connection is OK:ushmds"),
-    (2158, "Sec-def data farm connection is OK:secdefil"),
-)
 CLIENT_ID_IN_USE = (
     326,
     "Unable to connect as the client id is already in use. Retry with a unique client id.",
 )
-CASH = "100000.00"
-# Auto open orders, market data type, and cancelling what has already been answered in full.
-UNANSWERED = (15, 59, 63, 64, 77)
-Answer = Callable[[int, Fields], None]
+TOO_MANY_MESSAGES = (100, "Max rate of messages per second has been exceeded.")
+PACING_VIOLATION = "Historical data request pacing violation"
+# What needs a contract, and so fails in the minutes in which none is known.
+CONTRACT_REQUESTS = ("contract_details", *HISTORY)
+type HistoryQuery = BarQuery | HeadQuery
+
+
+class Unanswered(Exception):
+    """A request that gets no answer, or has got its own already."""
 
 
 class Client:
@@ -58,61 +64,74 @@ class Client:
         gateway: "SimulatedGateway",
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        rng: random.Random,
     ) -> None:
+        self.line = Line(writer, rng)
+        self.inquiries = Inquiries(gateway, self.line, rng)
         self._gateway = gateway
         self._reader = reader
-        self._writer = writer
         self._client_id: int | None = None
-        self._open: dict[int, asyncio.Task[None]] = {}
-        # For each message: fields before its request id (None: it has none), and who answers.
-        self._answers: dict[int, tuple[int | None, Answer]] = {
-            3: (0, self._refuse_order),
-            4: (1, self._refuse_order),
-            5: (None, self._reply(53, 1)),
-            6: (None, self._account_updates),
-            7: (1, self._executions),
-            8: (None, self._reply(9, 1, FIRST_ORDER_ID)),
+        self._rate = MessageRate(gateway.clock, gateway.message_rate)
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._answers: Answers = {
+            **Account(self._send, gateway.now).answers(),
             9: (1, self._contract_details),
-            16: (None, self._reply(53, 1)),
-            17: (None, self._reply(15, 1, gateway.account)),
             20: (0, self._historical_bars),
             25: (1, self._cancel_historical_bars),
             49: (None, self._current_time),
-            61: (None, self._reply(62, 1)),
-            62: (1, self._account_summary),
-            76: (1, self._account_updates_multi),
             81: (0, self._matching_symbols),
             87: (0, self._head_timestamp),
             90: (0, self._cancel_head_timestamp),
             91: (None, self._market_rule),
-            99: (None, self._reply(102)),
-            **dict.fromkeys(UNANSWERED, (None, self._reply())),
         }
 
     async def serve(self) -> None:
         """Handshake, login, then requests; returns when either side hangs up."""
         try:
             version = await protocol.read_handshake(self._reader)
-            moment = self._gateway.now().astimezone(ZoneInfo(OPERATOR_ZONE))
+            fault = self._suffer_from("connect")
+            moment = self._gateway.shown_time().astimezone(ZoneInfo(OPERATOR_ZONE))
             # Nothing may follow before startApi: IBKR's client drops what arrives with this frame.
             self._send(version, f"{moment:%Y%m%d %H:%M:%S %Z}")
-            await self._log_in()
-            while True:
-                self._handle(protocol.split(await protocol.read_frame(self._reader)))
-                await self._writer.drain()
+            await self._log_in(is_taken=fault is not None)
+            warnings = 0
+            while warnings <= WARNINGS:
+                message = protocol.split(await protocol.read_frame(self._reader))
+                if self._rate.is_exceeded():
+                    warnings += 1
+                    self._gateway.violations.append(self._violation(MESSAGES_RULE, "message"))
+                    self.notify(*TOO_MANY_MESSAGES)
+                else:
+                    self._handle(message)
+                await self.line.drain()
         except (BadFrame, EOFError, ConnectionError):
             pass  # this client is gone or speaks something else; the others stay
         finally:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        for task in self._open.values():
-            task.cancel()
+        self.forget()
         if self._client_id is not None:
             self._gateway.client_ids.discard(self._client_id)
-        self._writer.close()
+        self.line.close()
 
-    async def _log_in(self) -> None:
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether it may be told anything: before startApi it would not understand."""
+        return self._client_id is not None
+
+    def notify(self, code: int, text: str) -> None:
+        """Send a notice, which belongs to no request."""
+        self._error(-1, code, text)
+
+    def forget(self) -> None:
+        """Answer nothing of what was asked."""
+        self.inquiries.forget()
+        for task in self._waiting:
+            task.cancel()
+
+    async def _log_in(self, *, is_taken: bool) -> None:
+        """Read startApi and welcome the client; ``is_taken`` says that its id is in use."""
         message_id, *values = protocol.split(await protocol.read_frame(self._reader))
         if message_id != str(START_API):
             raise BadFrame("the first request is not startApi")
@@ -122,17 +141,17 @@ class Client:
             client_id = fields.integer()
         except Refusal as refusal:
             raise BadFrame(refusal.text) from refusal
-        self._note("start_api", {"client_id": client_id})
-        if client_id in self._gateway.client_ids:
-            self._error(-1, *CLIENT_ID_IN_USE)
-            await self._writer.drain()
+        self._gateway.requests.append(Request("start_api", {"client_id": client_id}))
+        if is_taken or client_id in self._gateway.client_ids:
+            self.notify(*CLIENT_ID_IN_USE)
+            await self.line.drain()
             raise BadFrame("client id in use")
         self._client_id = client_id
         self._gateway.client_ids.add(client_id)
-        self._send(15, 1, self._gateway.account)
+        self._send(15, 1, ACCOUNT)
         self._send(9, 1, FIRST_ORDER_ID)
-        for farm in FARMS:
-            self._error(-1, *farm)
+        for notice in self._gateway.outages.notices():
+            self.notify(*notice)
 
     def _handle(self, message: list[str]) -> None:
         request_id = -1
@@ -146,61 +165,127 @@ class Client:
                 fields.skip(skipped)
                 request_id = fields.integer()
             answer(request_id, fields)
+        except Unanswered:
+            pass
         except Refusal as refusal:
             self._error(request_id, refusal.code, refusal.text)
 
     def _send(self, *fields: object) -> None:
-        self._writer.write(encode(*fields))
+        self.line.send(encode(*fields))
 
     def _error(self, request_id: int, code: int, text: str) -> None:
-        self._writer.write(protocol.error(request_id, code, text))
+        worded = self._gateway.outages.worded(code, text)
+        self.line.send(protocol.error(request_id, code, worded))
 
-    def _note(self, kind: str, fields: Mapping[str, object]) -> None:
+    # Faults and limits
+
+    def _note(self, kind: str, fields: Mapping[str, object]) -> Fault | None:
+        """Keep a request for ``gateway.requests``, and ``_disturb`` it."""
         self._gateway.requests.append(Request(kind, fields))
+        if kind in CONTRACT_REQUESTS and not self._gateway.outages.knows_contracts:
+            raise contracts.unknown()
+        return self._disturb(kind, fields)
 
-    # Login and account
+    def _disturb(self, kind: str, fields: Mapping[str, object]) -> Fault | None:
+        """Let the fault of a request happen, or return it where it concerns the answer's content.
 
-    def _reply(self, *reply: object) -> Answer:
-        """An answer that is the same whatever was asked; none at all without ``reply``."""
+        Raises ``Refusal`` or ``Unanswered`` where the fault says so.
+        """
+        fault = self._suffer_from(kind)
+        if fault is None:
+            return None
+        match fault.what:
+            case "no_answer":
+                raise Unanswered
+            case "error":
+                raise Refusal(fault.code, fault.text)
+            case "empty":
+                raise no_data(
+                    *(str(fields.get(name, "")) for name in ("symbol", "exchange", "what"))
+                )
+            case "unknown_contract":
+                raise contracts.unknown()
+            case "read_only":
+                self.notify(321, read_only().text)
+                raise Unanswered
+            case "pacing" if fault.hang_up:
+                refusal = no_history(PACING_VIOLATION)
+                self._error(int(str(fields.get("id", -1))), refusal.code, refusal.text)
+                self.line.close()
+                raise Unanswered
+            case "pacing":
+                raise no_history(PACING_VIOLATION)
+        return fault
 
-        def answer(_request_id: int, _fields: Fields) -> None:
-            if reply:
-                self._send(*reply)
+    def _suffer_from(self, occasion: str) -> Fault | None:
+        """Let a fault of the gateway or of this connection happen; any other is returned."""
+        fault = self._gateway.faults.occurs(occasion)
+        if fault is None:
+            return None
+        if fault.what in OF_GATEWAY:
+            self._gateway.strike(fault)
+        elif fault.what in OF_CONNECTION:
+            self.line.suffer(fault)
+        else:
+            return fault
+        return None
 
-        return answer
+    def _violation(self, rule: str, kind: str) -> Violation:
+        return Violation(rule, kind, -1 if self._client_id is None else self._client_id)
 
-    def _refuse_order(self, _request_id: int, _fields: Fields) -> None:
-        raise invalid("bT", "The API interface is currently in Read-Only mode.")
-
-    def _account_updates(self, _request_id: int, fields: Fields) -> None:
-        fields.skip()
-        if not fields.flag():
+    def _admit(self, request_id: int, kind: str, query: HistoryQuery, *, small: bool) -> None:
+        """Let a historical request through, or raise the violation a gateway would answer with."""
+        gateway = self._gateway
+        if gateway.take_forced_violation():
+            raise no_history(PACING_VIOLATION)
+        rule = None
+        if gateway.open_requests >= OPEN_REQUESTS:
+            rule = OPEN_RULE
+        elif small:
+            series = (contracts.identity(query.contract, gateway.now().date()), query.what)
+            request = (kind, series, *(vars(query) | {"contract": None}).values())
+            weight = 2 if query.what == "BID_ASK" else 1
+            rule = gateway.pacing.broken_rule(request, series, weight=weight)
+        if rule is None:
             return
-        account = self._gateway.account
-        self._send(6, 2, "NetLiquidation", CASH, "USD", account)
-        self._send(8, 1, f"{self._gateway.now():%H:%M}")
-        self._send(54, 1, account)
+        gateway.violations.append(self._violation(rule, kind))
+        # IBKR does not document the answer to a 51st open request; this one is a guess.
+        refusal = no_history(PACING_VIOLATION)
+        self._error(request_id, refusal.code, refusal.text)
+        self._suffer_from("violation")
+        raise Unanswered
 
-    def _account_updates_multi(self, request_id: int, _fields: Fields) -> None:
-        account = self._gateway.account
-        self._send(73, 1, request_id, account, "", "NetLiquidation", CASH, "USD")
-        self._send(74, 1, request_id)
+    def _when_possible(self, request_id: int, kind: str, answer: Callable[[], None]) -> None:
+        """Answer at once, or when the gateway's outage is over. Raises ``Refusal``."""
+        outages = self._gateway.outages
+        if not outages.holds(kind):
+            answer()
+            return
 
-    def _account_summary(self, request_id: int, _fields: Fields) -> None:
-        self._send(63, 1, request_id, self._gateway.account, "NetLiquidation", CASH, "USD")
-        self._send(64, 1, request_id)
+        async def wait() -> None:
+            await outages.passed(kind)
+            try:
+                answer()
+            except Refusal as refusal:
+                self._error(request_id, refusal.code, refusal.text)
 
-    def _executions(self, request_id: int, _fields: Fields) -> None:
-        self._send(55, 1, request_id)
+        task = asyncio.create_task(wait())
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
 
     def _current_time(self, _request_id: int, _fields: Fields) -> None:
-        self._send(49, 1, int(self._gateway.now().timestamp()))
+        self._disturb("current_time", {})
+        self._send(49, 1, int(self._gateway.shown_time().timestamp()))
 
     # Contracts
 
     def _contract_details(self, request_id: int, fields: Fields) -> None:
         description = Description.read(fields)
         self._note("contract_details", asdict(description))
+        send = partial(self._send_details, request_id, description)
+        self._when_possible(request_id, "contract_details", send)
+
+    def _send_details(self, request_id: int, description: Description) -> None:
         now = self._gateway.now()
         for found in contracts.find(description, now.date()):
             today = exchange_date(found, now)
@@ -212,7 +297,8 @@ class Client:
     def _matching_symbols(self, request_id: int, fields: Fields) -> None:
         pattern = fields.text()
         self._note("matching_symbols", {"pattern": pattern})
-        self._send(*contracts.symbol_samples(request_id, pattern))
+        samples = contracts.symbol_samples(request_id, pattern)
+        self._when_possible(request_id, "matching_symbols", partial(self._send, *samples))
 
     def _market_rule(self, _request_id: int, fields: Fields) -> None:
         rule_id = fields.integer()
@@ -223,72 +309,36 @@ class Client:
 
     def _historical_bars(self, request_id: int, fields: Fields) -> None:
         query = BarQuery.read(fields)
+        now = self._gateway.now()
         kind = "schedule" if query.what == SCHEDULE else "historical_bars"
-        self._note(kind, _asked(query, request_id))
+        fault = self._note(kind, _asked(query, request_id))
         if lacks_zone(query.end):
             self._error(request_id, 2174, NO_ZONE)
         small = query.what != SCHEDULE and query.step <= SMALL_BAR
-        self._admit(request_id, query, small=small)
-        answer = partial(self._gateway.history.answer, request_id, query, self._gateway.now())
-        self._start(request_id, answer)
+        self._admit(request_id, kind, query, small=small)
+        if fault is not None and fault.what == "unfinished":
+            query, now = query.half_a_bar_on(now)
+        answer = partial(self._gateway.history.answer, request_id, query, now)
+        self.inquiries.start(request_id, kind, answer, fault)
 
     def _head_timestamp(self, request_id: int, fields: Fields) -> None:
         query = HeadQuery.read(fields)
-        self._note("head_timestamp", _asked(query, request_id))
-        self._admit(request_id, query, small=True)
-        history = self._gateway.history
-        self._start(
-            request_id, partial(history.head_timestamp, request_id, query, self._gateway.now())
-        )
-
-    def _admit(self, request_id: int, query: BarQuery | HeadQuery, *, small: bool) -> None:
-        """Let a historical request through, or raise the violation a gateway would answer with."""
-        if request_id in self._open:
-            raise Refusal(386, "Duplicate ticker ID for API historical data query")
-        series = (query.contract, query.what)
-        weight = 2 if query.what == "BID_ASK" else 1
-        if (
-            self._gateway.take_forced_violation()
-            # IBKR does not document the answer to a 51st open request; this one is a guess.
-            or len(self._open) >= OPEN_REQUESTS
-            or (small and not self._gateway.pacing.admits(query, series, weight=weight))
-        ):
-            raise no_history("Historical data request pacing violation")
-
-    def _start(self, request_id: int, answer: Callable[[], list[object]]) -> None:
-        """Compute ``answer`` off the loop and send it, unless the request is cancelled first."""
-
-        async def run() -> None:
-            try:
-                await asyncio.sleep(self._gateway.latency)
-                self._writer.write(await asyncio.to_thread(lambda: encode(*answer())))
-            except Refusal as refusal:
-                self._error(request_id, refusal.code, refusal.text)
-
-        def forget(ended: asyncio.Task[None]) -> None:
-            if self._open.get(request_id) is ended:  # the id may be in use again
-                del self._open[request_id]
-
-        task = asyncio.create_task(run())
-        task.add_done_callback(forget)
-        self._open[request_id] = task
+        fault = self._note("head_timestamp", _asked(query, request_id))
+        self._admit(request_id, "head_timestamp", query, small=True)
+        history, now = self._gateway.history, self._gateway.now()
+        answer = partial(history.head_timestamp, request_id, query, now)
+        self.inquiries.start(request_id, "head_timestamp", answer, fault)
 
     def _cancel_historical_bars(self, request_id: int, _fields: Fields) -> None:
-        self._note("cancel_historical_bars", {"id": request_id})
-        task = self._open.pop(request_id, None)
-        if task is None:
-            raise Refusal(366, f"No historical data query found for ticker id:{request_id}")
-        task.cancel()
-        raise no_history(f"API historical data query cancelled: {request_id}")
+        self._gateway.requests.append(Request("cancel_historical_bars", {"id": request_id}))
+        self.inquiries.cancel(request_id)
 
     def _cancel_head_timestamp(self, request_id: int, _fields: Fields) -> None:
         """Clients send this after every answer too; a real gateway then says nothing."""
-        task = self._open.pop(request_id, None)
-        if task is not None:
-            task.cancel()
+        self.inquiries.drop(request_id)
 
 
-def _asked(query: BarQuery | HeadQuery, request_id: int) -> dict[str, object]:
+def _asked(query: HistoryQuery, request_id: int) -> dict[str, object]:
     fields = asdict(query)
     contract: dict[str, object] = fields.pop("contract")
     return contract | fields | {"id": request_id}

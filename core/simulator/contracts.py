@@ -1,7 +1,7 @@
 """The universe: which contracts exist, what they are like, and how a description finds them."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -201,8 +201,19 @@ def find(description: Description, today: date) -> list[Instrument]:
     """The instruments a description means; error 200 when there is none."""
     found = [instrument for instrument in universe() if description.matches(instrument, today)]
     if not found:
-        raise Refusal(200, "No security definition has been found for the request")
+        raise unknown()
     return found
+
+
+def unknown() -> Refusal:
+    """Error 200 of a description that fits no contract."""
+    return Refusal(200, "No security definition has been found for the request")
+
+
+def identity(description: Description, today: date) -> Hashable:
+    """What is the same for all descriptions of one contract on one exchange."""
+    found = [each.con_id for each in universe() if description.matches(each, today)]
+    return (found[0], description.exchange) if len(found) == 1 else description
 
 
 def find_one(description: Description, today: date) -> Instrument:

@@ -22,6 +22,7 @@ from core.simulator.queries import (
     BarQuery,
     Duration,
     HeadQuery,
+    no_data,
     no_history,
     parse_end,
 )
@@ -144,9 +145,7 @@ def _check_available(instrument: Instrument, query: BarQuery, today: date) -> No
 
 
 def _no_data(instrument: Instrument, query: BarQuery) -> Refusal:
-    asked = f"{instrument.local_symbol}@{query.contract.exchange}"
-    shown = SHOWN_AS.get(query.what, query.what)
-    return no_history(f"HMDS query returned no data: {asked} {shown}")
+    return no_data(instrument.local_symbol, query.contract.exchange, query.what)
 
 
 def _span(

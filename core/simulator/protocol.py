@@ -33,7 +33,11 @@ class Refusal(Exception):
 
 def encode(*fields: object) -> bytes:
     """One frame holding ``fields`` in order; booleans become 1 and 0, None an empty field."""
-    body = "".join(f"{_text(field)}\0" for field in fields).encode()
+    return framed("".join(f"{_text(field)}\0" for field in fields).encode())
+
+
+def framed(body: bytes) -> bytes:
+    """``body`` behind its length."""
     return struct.pack(">I", len(body)) + body
 
 

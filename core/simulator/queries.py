@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -61,6 +61,7 @@ LONGEST = {
 SMALLEST_STEP = {"S": 1, "D": 5, "W": 10, "M": 30, "Y": 60}
 LONGEST_OF_ONE_SECOND_BARS = 2000
 
+HISTORY_ERROR = "Historical Market Data Service error message:"
 NO_ZONE = (
     "Warning: You submitted request with date-time attributes without explicit time zone. "
     "Please switch to use yyyymmdd-hh:mm:ss in UTC or use instrument time zone, like US/Eastern. "
@@ -157,6 +158,11 @@ class BarQuery:
             )
         return BAR_SIZES[size]
 
+    def half_a_bar_on(self, now: datetime) -> tuple[Self, datetime]:
+        """The same request without an end, and the moment half a bar after the end it had."""
+        moment = parse_end(self.end, now) + timedelta(seconds=self.step / 2)
+        return replace(self, end=""), moment
+
     def check(self) -> Duration:
         """The duration of a request a gateway would take; otherwise its error."""
         duration, step = Duration.parse(self.duration), self.step
@@ -203,7 +209,13 @@ class HeadQuery:
 
 def no_history(reason: str) -> Refusal:
     """Error 162, which the historical data service gives for nearly everything."""
-    return Refusal(162, f"Historical Market Data Service error message:{reason}")
+    return Refusal(162, HISTORY_ERROR + reason)
+
+
+def no_data(symbol: str, exchange: str, what: str) -> Refusal:
+    """Error 162 of a request that finds nothing."""
+    shown = SHOWN_AS.get(what, what)
+    return no_history(f"HMDS query returned no data: {symbol}@{exchange} {shown}")
 
 
 def lacks_zone(end: str) -> bool:

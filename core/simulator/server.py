@@ -2,57 +2,97 @@
 
 import asyncio
 import ipaddress
+import random
+import socket
 import time
-from datetime import UTC, datetime
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from core.simulator import faults as fault_script
 from core.simulator import hours
+from core.simulator.account import ACCOUNT
 from core.simulator.client import Client
+from core.simulator.faults import OF_CONNECTION, OF_GATEWAY, Fault, Script
 from core.simulator.history import History
 from core.simulator.market import Market
-from core.simulator.pacing import Pacing
+from core.simulator.outages import Outages
+from core.simulator.pacing import MESSAGES_A_SECOND, Pacing, Violation
 from core.simulator.requests import Request
 
-ACCOUNT = "DUSIM0001"
 HANG_UP_SECONDS = 1.0
 
 
 class SimulatedGateway:
     """An IB Gateway with a simulated market, for tests, the demo and the curious.
 
-    ``seed`` fixes all prices; ``now`` (aware) stops its clock there, None lets it follow the
-    wall clock; ``latency`` is the time in seconds before a historical request is answered.
+    ``seed`` fixes all prices and chances; ``now`` (aware) stops its clock there, None lets it
+    follow the wall clock; ``latency`` is the time in seconds before a historical request is
+    answered; ``faults`` is a script (see ``faults.py``) or the faults themselves;
+    ``message_rate`` is what a client may send a second, None for as much as it likes.
+
+    ``requests`` is what clients asked, ``violations`` which rules of pacing they broke.
+
+    Raises ``BadScript``, and ``OSError`` when the script cannot be read.
     """
 
     account = ACCOUNT
+    clock = staticmethod(time.monotonic)
 
-    def __init__(self, *, seed: int = 7, now: datetime | None = None, latency: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        now: datetime | None = None,
+        latency: float = 0.0,
+        faults: Path | Sequence[Fault] = (),
+        message_rate: int | None = MESSAGES_A_SECOND,
+    ) -> None:
         if now is not None and now.tzinfo is None:
             raise ValueError("now must carry a time zone")
         if seed < 0:
             raise ValueError("the seed must not be negative")
+        script = fault_script.read(faults) if isinstance(faults, Path) else faults
         self.latency = latency
+        self.message_rate = message_rate
         self.requests: list[Request] = []
+        self.violations: list[Violation] = []
         self.history = History(Market(seed))
-        self.pacing = Pacing(time.monotonic)
+        self.pacing = Pacing(self.clock)
+        self.faults = Script(script, seed, self.clock)
+        self.outages = Outages(self._notify, self.clock)
         self.client_ids: set[int] = set()
         self._now = now
+        self._rng = random.Random(seed)
         self._forced_violations = 0
+        self._endpoint = ("127.0.0.1", 0)
         self._server: asyncio.Server | None = None
+        self._clients: set[Client] = set()
         self._conversations: set[asyncio.Task[None]] = set()
+        self._happening: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
         """The bound port. Raises ``RuntimeError`` while the gateway is not started."""
-        if self._server is None:
+        port = self._endpoint[1]
+        if not port:
             raise RuntimeError("the simulated gateway is not started")
-        port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    @property
+    def open_requests(self) -> int:
+        """How many historical requests are still to be answered, of all clients."""
+        return sum(len(client.inquiries) for client in self._clients)
 
     def now(self) -> datetime:
         """What the gateway's clock shows, in UTC."""
         return (self._now or datetime.now(UTC)).astimezone(UTC)
+
+    def shown_time(self) -> datetime:
+        """What the gateway tells clients the time is; a fault may make it wrong."""
+        return self.now() + timedelta(seconds=self.outages.clock_offset)
 
     def force_pacing(self, count: int) -> None:
         """Answer the next ``count`` historical requests with a pacing violation."""
@@ -72,31 +112,111 @@ class SimulatedGateway:
         if host != "localhost" and not _is_loopback(host):
             raise ValueError(f"the simulated gateway listens on loopback only, not on {host}")
         await asyncio.to_thread(hours.load_all)
-        self._server = await asyncio.start_server(self._converse, host, port)
+        self._endpoint = (host, port)
+        await self._listen()
+        self.faults.begin()
+        for fault in self.faults.timed:
+            self._happen(self._strike_after(fault))
         return self.port
+
+    async def _listen(self) -> None:
+        host, port = self._endpoint
+        self._server = await asyncio.start_server(self._converse, host, port)
+        self._endpoint = (host, self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Hang up on every client and stop listening."""
-        if self._server is None:
-            return
-        self._server.close()
-        self._server.close_clients()
-        try:
-            async with asyncio.timeout(HANG_UP_SECONDS):
-                await self._server.wait_closed()
-        except TimeoutError:  # a client that does not read what is still to be sent
-            self._server.abort_clients()
-        await asyncio.gather(*self._conversations)
-        self._server = None
+        for task in self._happening:
+            task.cancel()
+        await asyncio.gather(*self._happening, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for client in self._clients:
+            client.line.close()
+        if self._conversations:
+            _, stuck = await asyncio.wait(self._conversations, timeout=HANG_UP_SECONDS)
+            for client in self._clients:  # one that does not read what is still to be sent
+                client.line.abort()
+            if stuck:
+                await asyncio.wait(stuck)
+        self._endpoint = (self._endpoint[0], 0)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        client = Client(self, reader, writer, self._rng)
         self._conversations.add(task)
+        self._clients.add(client)
         try:
-            await Client(self, reader, writer).serve()
+            await client.serve()
         finally:
+            self._clients.discard(client)
             self._conversations.discard(task)
+
+    # Faults
+
+    def strike(self, fault: Fault) -> None:
+        """Let a fault of the gateway happen, or one of the connection to every client, now.
+
+        Raises ``ValueError`` for a fault of one request, and for one of logging in.
+        """
+        if fault.what in OF_CONNECTION:
+            for client in self._clients:
+                client.line.suffer(fault)
+            return
+        if fault.what not in OF_GATEWAY:
+            raise ValueError(f"{fault.what!r} happens to one request or connection")
+        match fault.what:
+            case "refuse":
+                self._happen(self._refuse(fault.seconds))
+            case "restart":
+                self._happen(self._restart(fault))
+            case "lost":
+                self._happen(self.outages.lose_connection(fault, self._forget))
+            case "farm":
+                self._happen(self.outages.lose_farm(fault))
+            case "clock":
+                self.outages.show_clock(fault.offset)
+            case "language":
+                self.outages.speak(fault.prefix)
+
+    def _happen(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._happening.add(task)
+        task.add_done_callback(self._happening.discard)
+
+    async def _strike_after(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.after)
+        self.strike(fault)
+
+    async def _refuse(self, seconds: float) -> None:
+        """Stop listening for a while. The port stays ours: bound, though nobody listens."""
+        if self._server is None:
+            return
+        family = self._server.sockets[0].family
+        self._server.close()
+        self._server = None
+        with socket.socket(family, socket.SOCK_STREAM) as reserved:
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.bind(self._endpoint)
+            await asyncio.sleep(seconds)
+        await self._listen()
+
+    async def _restart(self, fault: Fault) -> None:
+        for client in self._clients:
+            client.line.close()
+        await self._refuse(fault.seconds)
+        self.outages.forget_contracts(fault.unknown)
+
+    def _notify(self, code: int, text: str) -> None:
+        for client in self._clients:
+            if client.is_logged_in:
+                client.notify(code, text)
+
+    def _forget(self) -> None:
+        for client in self._clients:
+            client.forget()
 
     async def __aenter__(self) -> Self:
         await self.start()

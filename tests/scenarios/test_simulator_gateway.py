@@ -5,7 +5,6 @@ import random
 import struct
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import product
 
@@ -15,8 +14,10 @@ import pytest
 import pytest_asyncio
 from ib_async import StartupFetch, StartupFetchALL, StartupFetchNONE
 
+from core.simulator.pacing import MESSAGES_RULE, OPEN_RULE
 from core.simulator.process import SimulatorFailed, start_process
 from core.simulator.server import SimulatedGateway
+from tests.scenarios.simulator_clients import RawClient, session
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -25,6 +26,7 @@ NOW = datetime(2024, 6, 11, 15, 0, 30, tzinfo=UTC)
 AAPL = ib_async.Stock("AAPL", "SMART", "USD")
 PARENT = """
 import asyncio
+from core.simulator.pacing import MESSAGES_RULE, OPEN_RULE
 from core.simulator.process import start_process
 
 async def main():
@@ -44,66 +46,10 @@ async def gateway() -> AsyncIterator[SimulatedGateway]:
         yield gateway
 
 
-@asynccontextmanager
-async def session(port: int, client_id: int = 1) -> AsyncIterator[ib_async.IB]:
-    """An ib_async session whose failed requests raise."""
-    ib = ib_async.IB()
-    ib.RaiseRequestErrors = True
-    await ib.connectAsync(
-        "127.0.0.1", port, clientId=client_id, fetchFields=StartupFetchNONE, readonly=True
-    )
-    try:
-        yield ib
-    finally:
-        ib.disconnect()
-
-
 async def bars(ib: ib_async.IB, size: str) -> list[ib_async.BarData]:
     """Today's bars of AAPL, up to now."""
     answer = await ib.reqHistoricalDataAsync(AAPL, "", "1 D", size, "TRADES", True, 2)
     return list(answer)  # ib_async's own list equals nothing but itself
-
-
-class RawClient:
-    """A socket that can say what no client library would."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @classmethod
-    async def connect(cls, port: int) -> "RawClient":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
-
-    @classmethod
-    async def logged_in(cls, port: int, client_id: int = 1) -> "RawClient":
-        client = await cls.connect(port)
-        client.shake_hands()
-        await client.receive()
-        client.send(71, 2, client_id, "")
-        while (await client.receive())[3:4] != ["2158"]:  # the last of the notices
-            pass
-        return client
-
-    def ask_bars(self, request_id: int, *, end: str, size: str, duration: str) -> None:
-        stock = (0, "AAPL", "STK", "", "", "", "", "SMART", "", "USD", "", "")
-        self.send(20, request_id, *stock, 0, end, size, duration, 1, "TRADES", 2, 0, "")
-
-    def send(self, *fields: object) -> None:
-        body = "".join(f"{field}\0" for field in fields).encode()
-        self.writer.write(struct.pack(">I", len(body)) + body)
-
-    def shake_hands(self, versions: bytes = b"v157..178") -> None:
-        self.writer.write(b"API\0" + struct.pack(">I", len(versions)) + versions)
-
-    async def receive(self) -> list[str]:
-        async with asyncio.timeout(5):
-            (length,) = struct.unpack(">I", await self.reader.readexactly(4))
-            return (await self.reader.readexactly(length)).decode().split("\0")[:-1]
-
-    async def is_hung_up(self) -> bool:
-        async with asyncio.timeout(5):
-            return await self.reader.read() == b""
 
 
 async def test_nothing_follows_the_handshake_until_the_client_asks_for_the_api(
@@ -186,17 +132,33 @@ async def test_a_message_nobody_knows_is_answered_and_the_session_goes_on(
     client.writer.close()
 
 
-async def test_no_message_however_odd_ends_a_session(gateway: SimulatedGateway) -> None:
+async def test_no_message_however_odd_ends_a_session() -> None:
     rng = random.Random(20240611)
     words = ["", "0", "-1", "x", "9" * 400, "é²", "AAPL", "STK", "SMART", "1 D", "1 min", "TRADES"]
-    client = await RawClient.logged_in(gateway.port, client_id=9)
-    for _ in range(2000):
-        message_id = rng.choice([*range(-1, 48), *range(50, 110), "what"])
-        client.send(message_id, *rng.choices(words, k=rng.randrange(24)))
-    client.send(49, 1)
-    while (await client.receive())[0] != "49":
-        pass
-    client.writer.close()
+    async with SimulatedGateway(now=NOW, message_rate=None) as patient:
+        client = await RawClient.logged_in(patient.port, client_id=9)
+        for _ in range(2000):
+            message_id = rng.choice([*range(-1, 48), *range(50, 110), "what"])
+            client.send(message_id, *rng.choices(words, k=rng.randrange(24)))
+        client.send(49, 1)
+        while (await client.receive())[0] != "49":
+            pass
+        client.writer.close()
+
+
+async def test_too_many_messages_are_warned_about_twice_and_then_end_the_session() -> None:
+    async with SimulatedGateway(now=NOW, message_rate=3) as impatient:
+        client = await RawClient.logged_in(impatient.port)
+        for _ in range(9):
+            client.send(49, 1)
+        answers = [await client.receive() for _ in range(9)]
+        assert [answer[0] for answer in answers] == ["49"] * 6 + ["4"] * 3
+        warning = "Max rate of messages per second has been exceeded."
+        assert answers[-1][2:5] == ["-1", "100", warning]
+        assert await client.is_hung_up()
+        assert [(each.rule, each.client_id) for each in impatient.violations] == [
+            (MESSAGES_RULE, 1)
+        ] * 3
 
 
 ENDS = ["", "00010101-00:00:00", "19000101-00:00:00", "20350101-00:00:00", "99991231-23:59:59"]
@@ -259,6 +221,7 @@ async def test_fifty_requests_may_be_open() -> None:
         answer = await client.receive()
         assert answer[2:4] == ["50", "162"]
         assert answer[4].endswith("Historical data request pacing violation")
+        assert [each.rule for each in slow.violations] == [OPEN_RULE]
         client.writer.close()
 
 
