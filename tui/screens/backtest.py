@@ -114,7 +114,7 @@ class BacktestScreen(BaseScreen):
         self._offer_keys()
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+        # Textual calls the handler of the base class as well.
         if self.workspace is not None and self._loaded:
             self.start(self._read_history(self.workspace))
 
