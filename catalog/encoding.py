@@ -61,9 +61,9 @@ def from_arrow(table: pa.Table) -> BarColumns:
         table = table.select(SCHEMA.names).cast(SCHEMA)
     except (KeyError, pa.ArrowException) as error:
         raise ValueError(f"not a table of Nautilus bars: {error}") from error
-    opens, highs, lows, closes = (_integers(table[name], price_precision) for name in _PRICES)
+    opens, highs, lows, closes = (integers(table[name], price_precision) for name in _PRICES)
     ts = int64s(table["ts_init"])
-    volume = _integers(table["volume"], size_precision)
+    volume = integers(table["volume"], size_precision)
     return BarColumns(ts, opens, highs, lows, closes, volume, price_precision, size_precision)
 
 
@@ -79,7 +79,11 @@ def decimals(values: Ints, precision: int) -> pa.Array:
     return raw.cast(_DECIMAL)
 
 
-def _integers(column: pa.ChunkedArray, precision: int) -> Ints:
+def integers(column: pa.ChunkedArray, precision: int) -> Ints:
+    """Decimals as integers in units of 10**-precision, exactly; the reverse of `decimals`.
+
+    Raises `ValueError` when a value has more decimals or does not fit 64 bits.
+    """
     try:
         raw = column.combine_chunks().cast(pa.decimal128(38, precision))
     except pa.ArrowInvalid as error:
