@@ -1,44 +1,104 @@
-"""Asking the broker on behalf of one piece of work: counted, and with patience."""
+"""Asking the broker on behalf of one series: in turn, counted, and with patience.
+
+What passes by itself is waited out: a connection that is lost, pacing, an answer that does not
+come, and valid contracts that are not known for some minutes around the nightly restart.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 
+from catalog.errors import BrokerUnavailable
 from catalog.events import Report
-from core.fetch_events import PacingWait
+from core.fetch_events import AskedAgain, ConnectionAwaited, ConnectionBack, PacingWait
 from core.ibkr.connection import BrokerSession
-from core.ibkr.requests import Pacing
+from core.ibkr.requests import Lost, NotFound, Pacing, Timeout
+from core.turns import turns_of
 
 type Pause = Callable[[float], Awaitable[None]]
 
 PACING_WAITS = (15.0, 60.0, 180.0, 360.0)
 """Seconds before each further attempt: the longest pacing rule spans ten minutes."""
 
+RESTART_WAITS = (15.0, 60.0, 180.0)
+"""Seconds before a contract that was known is asked for again."""
+
+TIMEOUTS_BORNE = 2
+"""How often a request that was not answered in time is sent again."""
+
+
+class JobLine:
+    """The way to the broker that all series of one job share: its session and its turns.
+
+    A connection that was refused once is refused to all of them, without further attempts.
+    """
+
+    def __init__(self, session: BrokerSession, job: Hashable, pause: Pause = asyncio.sleep) -> None:
+        self.session = session
+        self.job = job
+        self.turns = turns_of(session)
+        self.pause = pause
+        self._refusal: BrokerUnavailable | None = None
+        self._connecting = asyncio.Lock()
+
+    async def connect(self, report: Report) -> None:
+        """Connect the session, unless it is. Raises `BrokerUnavailable`."""
+        async with self._connecting:
+            if self._refusal is not None:
+                raise self._refusal
+            try:
+                await self.session.connect(report)
+            except BrokerUnavailable as error:
+                self._refusal = error
+                raise
+
 
 class PatientBroker:
-    """A broker session that counts requests and asks again after a pacing violation."""
+    """The broker as one series asks it; counts its requests."""
 
-    def __init__(
-        self, session: BrokerSession, report: Report, pause: Pause = asyncio.sleep
-    ) -> None:
-        self.session = session
+    def __init__(self, line: JobLine, report: Report) -> None:
+        self.session = line.session
         self.requests = 0
+        self._line = line
         self._report = report
-        self._pause = pause
 
     async def connect(self) -> None:
         """Connect the session, unless it is. Raises `BrokerUnavailable`."""
-        await self.session.connect(self._report)
+        await self._line.connect(self._report)
 
-    async def ask[T](self, request: Callable[[BrokerSession], Awaitable[T]]) -> T:
-        """The outcome of a request; a pacing violation only after all waits, each told before."""
-        for seconds in PACING_WAITS:
-            self.requests += 1
-            outcome = await request(self.session)
-            if not isinstance(outcome, Pacing):
-                return outcome
-            self._report(PacingWait(seconds, outcome.text))
-            await self._pause(seconds)
-        self.requests += 1
-        return await request(self.session)
+    async def ask[T](
+        self, request: Callable[[BrokerSession], Awaitable[T]], *, known: bool = False
+    ) -> T:
+        """The outcome of a request; of those that may be another one later, only after all waits,
+        each told before. `known`: that the broker knew the contract before.
+
+        Raises `BrokerUnavailable` when the connection is gone and nobody mends it.
+        """
+        pacing, restart = iter(PACING_WAITS), iter(RESTART_WAITS)
+        timeouts = 0
+        while True:
+            async with self._line.turns.take(self._line.job):
+                self.requests += 1
+                outcome = await request(self.session)
+            match outcome:
+                case Lost(reason):
+                    await self._wait_for_connection(reason)
+                case Pacing(rule) if (seconds := next(pacing, None)) is not None:
+                    self._report(PacingWait(seconds, rule))
+                    await self._line.pause(seconds)
+                case Timeout(seconds) if timeouts < TIMEOUTS_BORNE:
+                    timeouts += 1
+                    self._line.turns.narrow()
+                    self._report(AskedAgain(f"no answer in {seconds:g} s", 0.0))
+                case NotFound(text) if known and (seconds := next(restart, None)) is not None:
+                    self._report(AskedAgain(text, seconds))
+                    await self._line.pause(seconds)
+                case _:
+                    self._line.turns.widen()
+                    return outcome
+
+    async def _wait_for_connection(self, reason: str) -> None:
+        self._report(ConnectionAwaited(reason))
+        await self.session.wait_usable()
+        self._report(ConnectionBack())

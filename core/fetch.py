@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -19,14 +19,13 @@ from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.events import Report, ignore
 from catalog.series import Series
 from catalog.store import Catalog
-from core.asking import PatientBroker, Pause
+from core.asking import JobLine, PatientBroker, Pause
 from core.fetch_events import (
     BarsRejected,
     BarsRounded,
     ChunkEmpty,
     ChunkReceived,
     ChunkRequested,
-    FetchPlanned,
     NothingToDo,
     SeriesDone,
     SeriesFailed,
@@ -38,13 +37,12 @@ from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import Bars, Empty, Failure, as_error, historical_bars
 from core.identity import Clock, InstrumentLookup, backfill_instrument
 from core.jobs import JobProgress
+from core.turns import OPEN_REQUESTS
 from core.writing import write
 
-__all__ = ["FetchRequest", "SeriesFetched", "backfill_instrument", "fetch_series"]
+__all__ = ["FetchRequest", "SeriesFetch", "SeriesFetched", "backfill_instrument", "fetch_series"]
 
 type Outcome = Literal["stored", "nothing to do", "no data", "failed"]
-
-REQUESTS_IN_FLIGHT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,160 +78,206 @@ async def fetch_series(
 
     What goes wrong is told in the result. Cancelling lets a chunk that is being stored finish.
     """
-    broker = PatientBroker(session, report, pause)
-    try:
-        lookup = InstrumentLookup(
-            typed_id, catalog=catalog, broker=broker, clock=clock, report=report
-        )
-        plan = await plan_series(
-            lookup, request, catalog=catalog, broker=broker, clock=clock, report=report
-        )
-    except QuarterdeckError as error:
-        report(SeriesFailed(typed_id, error.title, error.reason))
-        return SeriesFetched(None, typed_id, broker.requests, 0, 0, "failed", error)
-    fetch = _Fetch(plan, lookup, catalog, broker, report)
-    await fetch.run()
-    held = await asyncio.to_thread(_count_held, catalog, plan)
-    if fetch.error is not None:
-        report(SeriesFailed(typed_id, fetch.error.title, fetch.error.reason))
-    elif fetch.outcome == "nothing to do":
-        reason = "the market was closed" if plan.wanted is None else f"{held:,} bars are held"
-        report(NothingToDo(plan.series, reason))
-    else:
-        report(SeriesDone(plan.series, fetch.stored, held, broker.requests))
-    return SeriesFetched(
-        plan.series,
-        typed_id,
-        broker.requests,
-        fetch.stored,
-        held,
-        fetch.outcome,
-        fetch.error,
-        tuple(fetch.rejects),
+    broker = PatientBroker(JobLine(session, request, pause), report)
+    fetch = SeriesFetch(
+        typed_id, request, catalog=catalog, broker=broker, clock=clock, report=report
     )
+    await fetch.prepare()
+    return await fetch.run()
 
 
-@dataclass
-class _Fetch:
-    """The requests of one plan under way: a few in flight, each stored as it arrives.
+class SeriesFetch:
+    """One series of a fetch: `prepare` it, then `run` it.
 
-    The first failure ends it, after the requests in flight are stored.
+    Its requests are stored as they are answered. The first failure ends it, after the requests
+    that are open are stored.
     """
 
-    plan: SeriesPlan
-    lookup: InstrumentLookup
-    catalog: Catalog
-    broker: PatientBroker
-    report: Report
-    stored: int = 0
-    received: int = 0
-    error: QuarterdeckError | None = None
-    rejects: list[Reject] = field(default_factory=list)
+    def __init__(
+        self,
+        typed_id: str,
+        request: FetchRequest,
+        *,
+        catalog: Catalog,
+        broker: PatientBroker,
+        clock: Clock,
+        report: Report = ignore,
+    ) -> None:
+        self.typed_id = typed_id
+        self.request = request
+        self.plan: SeriesPlan | None = None
+        """None until `prepare` has succeeded."""
+        self.error: QuarterdeckError | None = None
+        self._catalog = catalog
+        self._broker = broker
+        self._clock = clock
+        self._report = report
+        self._lookup: InstrumentLookup | None = None
+        self._stored = 0
+        self._received = 0
+        self._rejects: list[Reject] = []
 
-    @property
-    def outcome(self) -> Outcome:
-        if self.error is not None:
-            return "failed"
-        if not self.plan.chunks and not self.plan.barren:
-            return "nothing to do"
-        return "stored" if self.stored else "no data"
+    async def prepare(self) -> None:
+        """Find out what to ask for. What goes wrong is kept in `error`."""
+        try:
+            self._lookup = InstrumentLookup(
+                self.typed_id,
+                catalog=self._catalog,
+                broker=self._broker,
+                clock=self._clock,
+                report=self._report,
+            )
+            self.plan = await plan_series(
+                self._lookup,
+                self.request,
+                catalog=self._catalog,
+                broker=self._broker,
+                clock=self._clock,
+                report=self._report,
+            )
+        except QuarterdeckError as error:
+            self.error = error
+            self._report(SeriesFailed(self.typed_id, error.title, error.reason))
+        else:
+            self._report(JobProgress(0, self.plan.bars, "bars", str(self.plan.series)))
 
-    async def run(self) -> None:
-        plan = self.plan
+    async def run(self) -> SeriesFetched:
+        """Fetch what was planned; gives what became of it."""
+        if self.plan is None:
+            requests = self._broker.requests
+            return SeriesFetched(None, self.typed_id, requests, 0, 0, "failed", self.error)
+        await self._fetch_all(self.plan)
+        held = await asyncio.to_thread(_count_held, self._catalog, self.plan)
+        self._tell_end(self.plan, held)
+        return SeriesFetched(
+            self.plan.series,
+            self.typed_id,
+            self._broker.requests,
+            self._stored,
+            held,
+            self._outcome(self.plan),
+            self.error,
+            tuple(self._rejects),
+        )
+
+    async def _fetch_all(self, plan: SeriesPlan) -> None:
         waiting = deque(plan.chunks)
-        if waiting:
-            self.report(FetchPlanned(plan.series, len(plan.chunks), plan.bars))
         try:
             for interval in plan.barren:
-                await self._store(self._no_bars(), interval)
+                await self._store(plan, self._no_bars(), interval)
             if waiting:
-                await self.lookup.ask()
+                await self._known.ask()
         except QuarterdeckError as error:
             self.error = error
             return
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(REQUESTS_IN_FLIGHT, len(waiting))):
-                group.create_task(self._work(waiting))
+            for _ in range(min(OPEN_REQUESTS, len(waiting))):
+                group.create_task(self._work(plan, waiting))
 
-    async def _work(self, waiting: deque[Chunk]) -> None:
+    async def _work(self, plan: SeriesPlan, waiting: deque[Chunk]) -> None:
         while waiting and self.error is None:
             chunk = waiting.popleft()
             try:
-                rest = await self._fetch(chunk)
+                rest = await self._fetch(plan, chunk)
             except QuarterdeckError as error:
                 self.error = self.error or error
             else:
                 if rest is not None:
                     waiting.appendleft(rest)
 
-    async def _fetch(self, chunk: Chunk) -> Chunk | None:
+    async def _fetch(self, plan: SeriesPlan, chunk: Chunk) -> Chunk | None:
         """Request, check and store one chunk; gives the part the answer does not speak for."""
-        series = self.plan.series
-        self.report(ChunkRequested(series, chunk.start, chunk.end))
-        started = time.monotonic()
-        answer = await self._request(chunk)
+        series = plan.series
+        answer, seconds = await self._request(plan, chunk)
         start, bars = chunk.start, self._no_bars()
         if isinstance(answer, Bars):
             read = await asyncio.to_thread(
-                read_bars, answer.bars, series.spec, scale_of(self.lookup.definition)
+                read_bars, answer.bars, series.spec, scale_of(self._known.definition)
             )
-            self._tell_flaws(read)
+            self._tell_flaws(series, read)
             if len(read.columns):
                 first = first_open(read.columns, series.spec)
-                start = reached(chunk, first, series.spec, self.plan.sessions)
+                start = reached(chunk, first, series.spec, plan.sessions)
                 bars = read.columns.between(start, chunk.end)
-            seconds = time.monotonic() - started
-            self.report(ChunkReceived(series, start, chunk.end, len(bars), seconds))
+            self._report(ChunkReceived(series, start, chunk.end, len(bars), seconds))
         elif isinstance(answer, Empty):
-            self.report(ChunkEmpty(series, chunk.start, chunk.end, answer.text))
+            self._report(ChunkEmpty(series, chunk.start, chunk.end, answer.text))
         else:
             raise as_error(answer, f"fetch {series}")
-        await self._store(bars, (start, chunk.end))
-        self.received += len(bars)
-        self.report(
-            JobProgress(self.received, max(self.plan.bars, self.received), "bars", str(series))
+        await self._store(plan, bars, (start, chunk.end))
+        self._received += len(bars)
+        self._report(
+            JobProgress(self._received, max(plan.bars, self._received), "bars", str(series))
         )
-        return before(chunk, start, series.spec, self.plan.sessions)
+        return before(chunk, start, series.spec, plan.sessions)
 
-    async def _request(self, chunk: Chunk) -> Bars | Failure:
-        plan, resolved = self.plan, await self.lookup.ask()
-        return await self.broker.ask(
-            lambda session: historical_bars(
+    async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
+        """The answer to a chunk, and how many seconds the broker took for it."""
+        resolved, seconds = await self._known.ask(), 0.0
+
+        async def ask(session: BrokerSession) -> Bars | Failure:
+            nonlocal seconds
+            self._report(ChunkRequested(plan.series, chunk.start, chunk.end))
+            sent = time.monotonic()
+            answer = await historical_bars(
                 session,
                 resolved.contract,
                 end=chunk.until_time,
                 duration=chunk.duration,
                 bar_size=bar_size(plan.series.spec),
-                what=what_to_show(plan.series.spec, self.lookup.info["sec_type"]),
+                what=what_to_show(plan.series.spec, self._known.info["sec_type"]),
                 regular_hours=plan.hours == "regular",
             )
-        )
+            seconds = time.monotonic() - sent
+            return answer
 
-    async def _store(self, bars: BarColumns, asked: Interval) -> None:
+        return await self._broker.ask(ask, known=True), seconds
+
+    async def _store(self, plan: SeriesPlan, bars: BarColumns, asked: Interval) -> None:
         store = partial(
-            self.catalog.store_bars,
-            self.plan.series,
+            self._catalog.store_bars,
+            plan.series,
             bars,
             asked=asked,
-            hours=self.plan.hours,
-            con_id=int(self.lookup.info["con_id"]),
-            origin=self.lookup.origin,
+            hours=plan.hours,
+            con_id=int(self._known.info["con_id"]),
+            origin=self._known.origin,
         )
-        new = await write(lambda tell: store(report=tell), self.report)
-        self.stored += new  # not before the await: other chunks count meanwhile
+        new = await write(lambda tell: store(report=tell), self._report)
+        self._stored += new  # not before the await: other chunks count meanwhile
+
+    @property
+    def _known(self) -> InstrumentLookup:
+        assert self._lookup is not None, "a fetch is prepared before it is run"
+        return self._lookup
 
     def _no_bars(self) -> BarColumns:
-        scale = scale_of(self.lookup.definition)
+        scale = scale_of(self._known.definition)
         return BarColumns.empty(scale.price_precision, scale.size_precision)
 
-    def _tell_flaws(self, read: BarsRead) -> None:
-        series = self.plan.series
+    def _outcome(self, plan: SeriesPlan) -> Outcome:
+        if self.error is not None:
+            return "failed"
+        if not plan.chunks and not plan.barren:
+            return "nothing to do"
+        return "stored" if self._stored else "no data"
+
+    def _tell_end(self, plan: SeriesPlan, held: int) -> None:
+        if self.error is not None:
+            self._report(SeriesFailed(self.typed_id, self.error.title, self.error.reason))
+        elif self._outcome(plan) == "nothing to do":
+            reason = "the market was closed" if plan.wanted is None else f"{held:,} bars are held"
+            self._report(NothingToDo(plan.series, reason))
+        else:
+            self._report(SeriesDone(plan.series, self._stored, held, self._broker.requests))
+
+    def _tell_flaws(self, series: Series, read: BarsRead) -> None:
         if read.rejects:
             first = read.rejects[0]
-            self.rejects.extend(read.rejects)
-            self.report(BarsRejected(series, len(read.rejects), first.stamp, first.reason))
+            self._rejects.extend(read.rejects)
+            self._report(BarsRejected(series, len(read.rejects), first.stamp, first.reason))
         if read.rounded_prices or read.rounded_volumes:
-            self.report(BarsRounded(series, read.rounded_prices, read.rounded_volumes))
+            self._report(BarsRounded(series, read.rounded_prices, read.rounded_volumes))
 
 
 def _count_held(catalog: Catalog, plan: SeriesPlan) -> int:

@@ -177,6 +177,44 @@ class PacingWait(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AskedAgain(Event):
+    """A request got no answer, or one that passes; it is sent again after so many seconds."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    reason: str
+    seconds: float
+
+    def __str__(self) -> str:
+        when = f"in {self.seconds:g} s" if self.seconds else "now"
+        return f"asking again {when}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionAwaited(Event):
+    """The connection is lost; the fetch waits for it and goes on by itself."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"waiting for the connection: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionBack(Event):
+    """The connection is there again; the fetch goes on."""
+
+    channel: ClassVar[str] = "fetch"
+
+    def __str__(self) -> str:
+        return "the connection is back, asking again"
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesDone(Event):
     """A series is fetched as far as it goes."""
 

@@ -15,7 +15,7 @@ from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
-from core.fetch_events import CalendarUsed, DataBegin
+from core.fetch_events import CalendarUsed, DataBegin, FetchPlanned
 from core.ibkr.chunks import Chunk, bar_size, plan, what_to_show
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
@@ -82,7 +82,10 @@ async def plan_series(
     typed = read_range(request.start, request.end, request.bars, now)
     await lookup.find()
     _require_price(lookup, request.bars)
-    return await _Planning(lookup, request, typed, now, catalog, broker, report).plan()
+    plan = await _Planning(lookup, request, typed, now, catalog, broker, report).plan()
+    if plan.chunks:
+        report(FetchPlanned(plan.series, len(plan.chunks), plan.bars))
+    return plan
 
 
 @dataclass(frozen=True, slots=True)

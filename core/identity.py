@@ -11,11 +11,12 @@ from catalog.events import Report, ignore
 from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND
 from catalog.store import Catalog, Origin
-from core.asking import PatientBroker
+from core.asking import JobLine, PatientBroker
 from core.fetch_events import IdCorrected
 from core.ibkr.connection import BrokerSession
-from core.ibkr.contracts import ContractQuery, Resolved, parse_id, resolve
+from core.ibkr.contracts import ContractQuery, Resolved, parse_id, settle
 from core.ibkr.instruments import definition
+from core.ibkr.requests import contract_details
 from core.writing import write
 
 type Clock = Callable[[], datetime]
@@ -80,7 +81,11 @@ class InstrumentLookup:
             self.origin = "simulated" if self._broker.session.state.simulated else "real"
             await asyncio.to_thread(self._catalog.require_origin, self.origin)
             query = self._current_query()
-            resolved = await self._broker.ask(lambda session: resolve(session, query))
+            answer = await self._broker.ask(
+                lambda session: contract_details(session, query.contract()),
+                known=bool(self.definition),
+            )
+            resolved = await settle(self._broker.session, query, answer)
             fresh = definition(
                 resolved.details,
                 now_ns=int(self._clock().timestamp()) * NANOS_PER_SECOND,
@@ -131,7 +136,7 @@ async def backfill_instrument(
 
     Raises `WrongInput` for a malformed, unknown or ambiguous id; `BrokerUnavailable`.
     """
-    broker = PatientBroker(session, report)
+    broker = PatientBroker(JobLine(session, typed_id), report)
     lookup = InstrumentLookup(typed_id, catalog=catalog, broker=broker, clock=clock, report=report)
     await lookup.ask()
     return lookup.id

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from catalog import workers
@@ -16,25 +15,14 @@ from core.backtest.preparing import prepare
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.runner import run_backtest
 from core.backtest.spec import RunSpec
-from core.fetch import FetchRequest, SeriesFetched, fetch_series
+from core.fetch_job import FetchSummary, fetch_all
+from core.fetch_plan import FetchRequest
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.jobs import Job, Jobs
 from core.options import Options
 from core.settings import Home, Profile, Settings, adapted
 
 type Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class FetchSummary:
-    """What became of each series of a fetch, in the order asked."""
-
-    series: tuple[SeriesFetched, ...]
-
-    @property
-    def failed(self) -> tuple[SeriesFetched, ...]:
-        """Those that could not be fetched."""
-        return tuple(one for one in self.series if one.error is not None)
 
 
 def chosen_profile(options: Options) -> tuple[Home, Profile]:
@@ -114,29 +102,21 @@ class Workspace:
         await self.broker.disconnect()
 
     def fetch(self, request: FetchRequest) -> Job[FetchSummary]:
-        """Fetch what the catalog lacks of each series asked for, one after another.
+        """Fetch what the catalog lacks of each series asked for, several at once.
 
         A series that fails does not stop the others.
         """
 
         async def work(job: Job[FetchSummary]) -> FetchSummary:
-            return FetchSummary(
-                tuple([await self._fetch_one(typed_id, request, job) for typed_id in request.ids])
+            return await fetch_all(
+                request,
+                catalog=self.catalog,
+                session=self.broker,
+                clock=self.clock,
+                report=job.report,
             )
 
         return self.jobs.start("fetch", f"{' '.join(request.ids)} {request.bars}", work)
-
-    async def _fetch_one[T](
-        self, typed_id: str, request: FetchRequest, job: Job[T]
-    ) -> SeriesFetched:
-        return await fetch_series(
-            typed_id,
-            request,
-            catalog=self.catalog,
-            session=self.broker,
-            clock=self.clock,
-            report=job.report,
-        )
 
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
         """Get the data of a run ready (fetching what is missing when the source is `auto`), run

@@ -11,6 +11,7 @@ from catalog.errors import QuarterdeckError, WrongInput
 from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import (
     DETAILS_TIMEOUT,
+    Failure,
     NotFound,
     as_error,
     contract_details,
@@ -150,7 +151,13 @@ async def resolve(session: BrokerSession, query: ContractQuery) -> Resolved:
 
     Raises `WrongInput` when there is none, or several (they are listed); `BrokerUnavailable`.
     """
-    answer = await contract_details(session, query.contract())
+    return await settle(session, query, await contract_details(session, query.contract()))
+
+
+async def settle(
+    session: BrokerSession, query: ContractQuery, answer: list[ContractDetails] | Failure
+) -> Resolved:
+    """The contract that the broker's answer to a query means. Raises as `resolve`."""
     if isinstance(answer, NotFound) or answer == []:
         raise await _unknown(session, query)
     if not isinstance(answer, list):

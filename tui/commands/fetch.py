@@ -10,7 +10,8 @@ from catalog.series import BarSpec
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
-    from core.workspace import FetchSummary, Workspace
+    from core.fetch_job import FetchSummary
+    from core.workspace import Workspace
     from tui.output import Output
 
 

@@ -1,0 +1,112 @@
+"""Fetch several series at once: all are planned, then all are fetched.
+
+A series that fails does not stop the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+
+from catalog.events import Event, Report, ignore
+from catalog.series import Series
+from catalog.store import Catalog
+from core.asking import JobLine, PatientBroker, Pause
+from core.fetch import SeriesFetch, SeriesFetched
+from core.fetch_plan import FetchRequest
+from core.ibkr.connection import BrokerSession
+from core.identity import Clock
+from core.jobs import JobProgress
+
+SERIES_AT_ONCE = 10
+"""Enough to keep all requests of a gateway open, few enough to see each one move."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSummary:
+    """What became of each series of a fetch, in the order asked."""
+
+    series: tuple[SeriesFetched, ...]
+
+    @property
+    def failed(self) -> tuple[SeriesFetched, ...]:
+        """Those that could not be fetched."""
+        return tuple(one for one in self.series if one.error is not None)
+
+
+async def fetch_all(
+    request: FetchRequest,
+    *,
+    catalog: Catalog,
+    session: BrokerSession,
+    clock: Clock,
+    report: Report = ignore,
+    pause: Pause = asyncio.sleep,
+) -> FetchSummary:
+    """Fetch what the catalog lacks of each series asked for. What goes wrong with one is told in
+    its result."""
+    line = JobLine(session, request, pause)
+    progress = _Progress(report)
+    fetches = [
+        SeriesFetch(
+            typed_id,
+            request,
+            catalog=catalog,
+            broker=PatientBroker(line, report),
+            clock=clock,
+            report=progress.part(),
+        )
+        for typed_id in request.ids
+    ]
+    await at_once(fetch.prepare for fetch in fetches)
+    _ask_once(fetches)
+    return FetchSummary(tuple(await at_once(fetch.run for fetch in fetches)))
+
+
+async def at_once[T](works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Do works side by side, some at a time; gives their results in order."""
+    room = asyncio.Semaphore(SERIES_AT_ONCE)
+
+    async def one(work: Callable[[], Awaitable[T]]) -> T:
+        async with room:
+            return await work()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(work)) for work in works]
+    return [task.result() for task in tasks]
+
+
+def _ask_once(fetches: list[SeriesFetch]) -> None:
+    """Leave a series that was typed under two names to the first of them."""
+    seen: set[Series] = set()
+    for fetch in fetches:
+        if fetch.plan is None:
+            continue
+        if fetch.plan.series in seen:
+            fetch.plan = replace(fetch.plan, chunks=(), barren=())
+        seen.add(fetch.plan.series)
+
+
+class _Progress:
+    """The progress of all parts of a job as one."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._parts: list[JobProgress] = []
+
+    def part(self) -> Report:
+        """A report for one part; its progress is told as part of the whole."""
+        index = len(self._parts)
+        self._parts.append(JobProgress(0, 0, ""))
+
+        def report(event: Event) -> None:
+            if not isinstance(event, JobProgress):
+                self._report(event)
+                return
+            self._parts[index] = event
+            done = sum(part.done for part in self._parts)
+            total = sum(part.total for part in self._parts)
+            self._report(JobProgress(done, total, event.unit, event.text))
+
+        return report
