@@ -182,7 +182,8 @@ class SimulatedGateway:
                 self.outages.speak(fault.prefix)
 
     def _happen(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        # Begun at once, so that the very next request finds it so.
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
         self._happening.add(task)
         task.add_done_callback(self._happening.discard)
 
