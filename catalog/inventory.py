@@ -50,7 +50,7 @@ class Inventory:
         files: list[BarFile] = []
         fresh: list[BarFile] = []
         broken: list[DamagedFile] = []
-        present = _parquet_files(self._root / folder)
+        present = parquet_files(self._root / folder)
         for path, size, mtime_ns in present:
             remembered = known.get(path.name)
             if remembered and (remembered[0].size, remembered[0].mtime_ns) == (size, mtime_ns):
@@ -136,7 +136,7 @@ class Inventory:
 
     def _definitions_in(self, folder: Path) -> Iterator[Definition]:
         known = self._ledger.definitions(folder)
-        for path, size, mtime_ns in _parquet_files(self._root / folder):
+        for path, size, mtime_ns in parquet_files(self._root / folder):
             remembered = known.get(path.name)
             if remembered and remembered[:2] == (size, mtime_ns):
                 yield from remembered[2]
@@ -172,7 +172,7 @@ def subfolders(folder: Path) -> list[str]:
         return []
 
 
-def _parquet_files(folder: Path) -> list[tuple[Path, int, int]]:
+def parquet_files(folder: Path) -> list[tuple[Path, int, int]]:
     """Path, size and mtime of the Parquet files in a folder.
 
     A rename during the listing can hide a file for an instant, so it is listed until the folder

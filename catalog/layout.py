@@ -50,7 +50,10 @@ def named_range(name: str) -> Interval | None:
     match = _FILE_NAME.fullmatch(name)
     if match is None:
         return None
-    return _nanos(match[1], match[2]), _nanos(match[3], match[4])
+    try:
+        return _nanos(match[1], match[2]), _nanos(match[3], match[4])
+    except ValueError:  # digits that are no date
+        return None
 
 
 def open_of[T: (int, Ints)](stamp: T, spec: BarSpec) -> T:

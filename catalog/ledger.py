@@ -37,6 +37,19 @@ class Empty:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True)
+class LostFile:
+    """A file of ours that went, or lost its footer, without our doing; `path` is relative to the
+    root, `asked` what its footer said."""
+
+    path: str
+    bar_type: str
+    rows: int
+    first: int
+    last: int
+    asked: str
+
+
 class Ledger:
     """One connection, safe to use from several threads; several processes share the file."""
 
@@ -181,6 +194,23 @@ class Ledger:
                 (str(path), str(path.parent), size, mtime_ns, json.dumps(definitions)),
             )
 
+    def all_bar_files(self, root: Path) -> dict[str, BarFile]:
+        """What is remembered of every file, by path relative to the root."""
+        return {row[0]: _bar_file(root, row) for row in self.rows("SELECT * FROM bar_files")}
+
+    def lost(self) -> list[LostFile]:
+        """The files of ours that were found gone, or without their footer."""
+        return [LostFile(*row) for row in self.rows("SELECT * FROM lost ORDER BY path")]
+
+    def vanished(self, root: Path) -> list[LostFile]:
+        """The files of ours that are remembered and not there, which nobody has noticed yet."""
+        statement = (
+            "SELECT path, bar_type, rows, first, last, asked FROM bar_files"
+            " WHERE asked IS NOT NULL ORDER BY path"
+        )
+        files = [LostFile(*row) for row in self.rows(statement)]
+        return [one for one in files if not (root / one.path).exists()]
+
     def instrument_hash(self, path: Path) -> str | None:
         """The SHA-256 of an instrument file as it was stored or first seen; `path` is relative to
         the root. Nothing in the file itself protects its values."""
@@ -282,6 +312,13 @@ class Ledger:
                 "INSERT INTO session_spans VALUES (?, ?, ?, ?)",
                 [(instrument_id, hours, *interval) for interval in known],
             )
+
+    def session_spans(self) -> dict[tuple[str, Hours], list[Interval]]:
+        """The spans in which all sessions are known, by instrument id and hours."""
+        known: dict[tuple[str, Hours], list[Interval]] = {}
+        for instrument_id, hours, *span in self.rows("SELECT * FROM session_spans ORDER BY start"):
+            known.setdefault((instrument_id, hours), []).append((span[0], span[1]))
+        return known
 
     def _session_spans(self, instrument_id: str, hours: Hours) -> list[Interval]:
         statement = "SELECT start, end FROM session_spans WHERE instrument_id = ? AND hours = ?"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,9 +22,9 @@ from catalog.columns import BarColumns
 from catalog.coverage import Interval
 from catalog.encoding import SCHEMA, content_hash, from_arrow, int64s, read_table
 from catalog.errors import QuarterdeckError
-from catalog.files import Asked, held
+from catalog.files import Asked, DamagedFile, held
 from catalog.layout import folder_name, named_range, open_of
-from catalog.legacy import is_legacy
+from catalog.legacy import is_legacy, read_legacy
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 from catalog.stretches import describe
@@ -42,6 +43,9 @@ REFUSALS = (
     MemoryError,
 )
 """What pyarrow, JSON and NumPy raise for bytes that are not what they should be."""
+
+_MOST_JUMPS = 5
+"""Where there are more in a file, it is not of splits."""
 
 _NEVER_NEGATIVE = ("Equity", "CurrencyPair", "IndexInstrument", "OptionContract")
 
@@ -105,12 +109,16 @@ class LoadedFile:
 
     series: Series
     bars: BarColumns
-    asked: Asked | None
-    event_stamps_differ: int
+    asked: Asked | None = None
+    other_event_stamps: int = 0
+    legacy: bool = False
 
 
-def examine(path: Path, root: Path, instrument_class: str | None, known: SessionsOf) -> FileHealth:
-    """Read a file whole and tell all that is wrong with it.
+def examine(
+    path: Path, root: Path, instrument_class: Callable[[Series], str], known: SessionsOf
+) -> FileHealth:
+    """Read a file whole and tell all that is wrong with it. `instrument_class` gives Nautilus'
+    name of the class of a series' instrument, or nothing.
 
     Raises `FileNotFoundError` when it is gone.
     """
@@ -141,7 +149,7 @@ def examine(path: Path, root: Path, instrument_class: str | None, known: Session
     found = [
         *_place_findings(path, loaded, health),
         *_row_findings(bars, in_order),
-        *_price_findings(in_order, series, instrument_class),
+        *_price_findings(in_order, series, instrument_class(series)),
         *_session_findings(in_order, health, known),
     ]
     subject = series.bar_type
@@ -151,11 +159,14 @@ def examine(path: Path, root: Path, instrument_class: str | None, known: Session
 
 
 def load(path: Path) -> LoadedFile:
-    """Read a file of bars as it is, every page decoded, checksums and hash verified.
+    """Read a file of bars as it is, also one of 1.x, every page decoded, checksums and hash
+    verified.
 
     Raises `Unusable`, and `FileNotFoundError` when it is gone.
     """
     schema = _readable_schema(path)
+    if is_legacy(schema):
+        return _load_legacy(path)
     metadata = schema.metadata or {}
     for field in SCHEMA:
         if field.name not in schema.names or schema.field(field.name).type != field.type:
@@ -194,9 +205,15 @@ def _readable_schema(path: Path) -> pa.Schema:
         raise Unusable("unreadable", _said(error)) from error
     if not rows:
         raise Unusable("empty_file", "0 rows")
-    if is_legacy(schema):
-        raise Unusable("legacy", f"{rows:,} bars in the schema of NautilusTrader 1.x")
     return schema
+
+
+def _load_legacy(path: Path) -> LoadedFile:
+    try:
+        series, bars = read_legacy(path)
+    except DamagedFile as error:
+        raise Unusable("damaged", error.reason) from error
+    return LoadedFile(series, bars, legacy=True)
 
 
 def _place_findings(path: Path, loaded: LoadedFile, health: FileHealth) -> Iterator[Finding]:
@@ -207,9 +224,11 @@ def _place_findings(path: Path, loaded: LoadedFile, health: FileHealth) -> Itera
         says = f"{moment(claimed[0])} to {moment(claimed[1])}" if claimed else "nothing of a range"
         detail = f"the name says {says}, the bars are {moment(health.first)}"
         yield Finding("misnamed", "", f"{detail} to {moment(health.last)}")
-    if loaded.event_stamps_differ:
-        detail = f"{loaded.event_stamps_differ:,} bars with another ts_event than ts_init"
-        yield Finding("event_stamps", "", detail, count=loaded.event_stamps_differ)
+    if loaded.legacy:
+        yield Finding("legacy", "", f"{health.rows:,} bars in the schema of NautilusTrader 1.x")
+    if loaded.other_event_stamps:
+        detail = f"{loaded.other_event_stamps:,} bars with another ts_event than ts_init"
+        yield Finding("event_stamps", "", detail, count=loaded.other_event_stamps)
 
 
 def _row_findings(bars: BarColumns, in_order: BarColumns) -> Iterator[Finding]:
@@ -228,16 +247,14 @@ def _row_findings(bars: BarColumns, in_order: BarColumns) -> Iterator[Finding]:
         yield Finding("duplicates", "", detail, count=repeated)
 
 
-def _price_findings(
-    bars: BarColumns, series: Series, instrument_class: str | None
-) -> Iterator[Finding]:
+def _price_findings(bars: BarColumns, series: Series, instrument_class: str) -> Iterator[Finding]:
     highest = np.maximum(bars.open, bars.close)
     lowest = np.minimum(bars.open, bars.close)
     wrong = (bars.high < highest) | (bars.low > lowest) | (bars.volume < 0)
     yield from _counted("impossible", bars, wrong, "bars that cannot be")
     if instrument_class in _NEVER_NEGATIVE:
         yield from _counted("non_positive", bars, bars.low <= 0, "bars at zero or below")
-    for jump in jumps(bars, series.spec):
+    for jump in islice(jumps(bars, series.spec), _MOST_JUMPS):
         yield Finding("jump", "", str(jump), span=(jump.at, jump.at))
 
 

@@ -30,7 +30,7 @@ class Finding:
     """One thing wrong with a file, a series, an instrument or the catalog.
 
     `kind` is one of `kinds.toml`. `subject` is the bar type, the instrument id or the path it is
-    about; `file` a path relative to the root. `span` is the time it is about, ns over bar opens.
+    about; `file` a path relative to the root. `span` is the time it is about, ns UTC.
     """
 
     kind: str
@@ -76,9 +76,13 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.subject}: {self.detail}"
 
+    def as_fields(self) -> dict[str, Any]:
+        """The finding as JSON keeps it."""
+        return asdict(self)
+
     def as_record(self) -> dict[str, object]:
         """The finding as one JSON-able object."""
-        return asdict(self) | {
+        return self.as_fields() | {
             "severity": self.severity,
             "meaning": self.meaning,
             "remedy": self.remedy,
@@ -87,7 +91,7 @@ class Finding:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Finding:
-        """What `asdict` gave and JSON kept."""
+        """What `as_fields` gave."""
         span = fields["span"]
         return cls(**{**fields, "span": (span[0], span[1]) if span else None})
 

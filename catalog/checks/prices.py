@@ -17,7 +17,8 @@ _UNUSUAL = 1.4
 
 _SPLITS = (1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100)
 _TOLERANCE = 0.03
-_LONGEST_CLOSURE = 5 * NANOS_PER_DAY
+LONGEST_CLOSURE = 5 * NANOS_PER_DAY
+"""Prices that lie further apart are not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class Jump:
     def ratio(self) -> float:
         """The new price over the old one."""
         return self.after / self.before
+
+    @property
+    def unusual(self) -> bool:
+        """Whether it is worth telling; prices of zero or less have no ratio."""
+        if self.before <= 0 or self.after <= 0:
+            return False
+        return not 1 / _UNUSUAL <= self.ratio <= _UNUSUAL
 
     @property
     def split(self) -> str | None:
@@ -52,7 +60,7 @@ def jumps(bars: BarColumns, spec: BarSpec) -> Iterator[Jump]:
     """The jumps between neighbours among bars in time order; holes of many days do not count, nor
     do prices of zero or less."""
     before, after = bars.price(bars.close[:-1]), bars.price(bars.open[1:])
-    near = np.diff(bars.ts) <= max(3 * spec.nanos, _LONGEST_CLOSURE)
+    near = np.diff(bars.ts) <= max(3 * spec.nanos, LONGEST_CLOSURE)
     comparable = near & (before > 0) & (after > 0)
     ratio = np.ones(len(before))
     np.divide(after, before, out=ratio, where=comparable)

@@ -1,0 +1,86 @@
+"""What the ledger remembers and the disk no longer says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from catalog.checks.bar_files import FileHealth
+from catalog.checks.findings import Finding, moment
+from catalog.coverage import Interval, subtract
+from catalog.errors import CatalogUnusable
+from catalog.files import Asked, BarFile
+from catalog.ledger import Ledger, LostFile
+from catalog.series import Series
+
+
+def ledger_findings(
+    root: Path,
+    ledger: Ledger,
+    files: Sequence[FileHealth],
+    covered: Mapping[Series, Sequence[Interval]],
+) -> Iterator[Finding]:
+    """Files of ours that are gone, or that another program wrote anew without what was asked, and
+    descriptions of files that are not theirs."""
+    foreign = [file for file in files if file.series and file.asked is None]
+    for lost in [*ledger.lost(), *ledger.vanished(root)]:
+        series = Series.from_bar_type(lost.bar_type)
+        asked = Asked.from_json(lost.asked)
+        if not subtract(asked.intervals, covered.get(series, ())):
+            continue
+        heir = next((file for file in foreign if _holds(file, series, lost)), None)
+        if heir is not None:
+            yield Finding(
+                "footer_dropped",
+                lost.bar_type,
+                f"{Path(heir.path).name} no longer says what was asked for it",
+                heir.path,
+                (lost.first, lost.last),
+            )
+        elif not (root / lost.path).exists():
+            span = f"{moment(lost.first)} to {moment(lost.last)}"
+            detail = f"{lost.rows:,} bars, {span}: {Path(lost.path).name} is gone"
+            yield Finding(
+                "lost", lost.bar_type, detail, lost.path, (lost.first, lost.last), lost.rows
+            )
+    yield from _contradictions(root, ledger, files)
+
+
+def soundness(ledger: Ledger) -> Finding | None:
+    """Whether SQLite finds the ledger whole."""
+    try:
+        said = ledger.rows("PRAGMA quick_check(1)")[0][0]
+    except CatalogUnusable as error:
+        said = error.reason
+    return None if said == "ok" else Finding("ledger", "ledger", f"SQLite says: {said}")
+
+
+def _holds(file: FileHealth, series: Series, lost: LostFile) -> bool:
+    return file.series == series and file.first <= lost.first and file.last >= lost.last
+
+
+def _contradictions(root: Path, ledger: Ledger, files: Sequence[FileHealth]) -> Iterator[Finding]:
+    remembered = ledger.all_bar_files(root)
+    for file in files:
+        known = remembered.get(file.path)
+        if known is None or file.series is None:
+            continue
+        if (known.series, known.first, known.last, known.rows, known.asked, known.covered) != (
+            file.series,
+            file.first,
+            file.last,
+            file.rows,
+            file.asked,
+            file.covered,
+        ) and _is_as_on_disk(known):
+            detail = f"the ledger remembers {known.rows:,} bars of {known.series}"
+            yield Finding("ledger", file.series.bar_type, detail, file.path)
+
+
+def _is_as_on_disk(known: BarFile) -> bool:
+    """Whether nobody wrote the file since the ledger learnt of it."""
+    try:
+        status = known.path.stat()
+    except FileNotFoundError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
