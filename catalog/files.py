@@ -163,18 +163,20 @@ def read(path: Path) -> BarColumns:
     return bars
 
 
-def write(path: Path, series: Series, bars: BarColumns, asked: Asked) -> BarFile:
-    """Write bars with what was asked for them, read the file back and compare.
+def write(path: Path, series: Series, bars: BarColumns, asked: Asked | None) -> BarFile:
+    """Write bars with what was asked for them, if anybody knows, read the file back and compare.
 
     Raises `DamagedFile` when what comes back is not what was written.
     """
-    first, last = int(bars.ts[0]), int(bars.ts[-1])
-    asked = replace(asked, first=first, last=last, sha256=content_hash(bars))
-    table = to_arrow(series, bars, **{FOOTER_KEY: asked.to_json()})
-    metadata = table.schema.metadata
-    write_table(
-        table.replace_schema_metadata({**metadata, SEAL_KEY.encode(): _seal(metadata)}), path
-    )
+    if asked is None:
+        table = to_arrow(series, bars)
+    else:
+        first, last = int(bars.ts[0]), int(bars.ts[-1])
+        asked = replace(asked, first=first, last=last, sha256=content_hash(bars))
+        table = to_arrow(series, bars, **{FOOTER_KEY: asked.to_json()})
+        metadata = table.schema.metadata
+        table = table.replace_schema_metadata({**metadata, SEAL_KEY.encode(): _seal(metadata)})
+    write_table(table, path)
     file = inspect(path)
     if file is None or file.asked != asked or file.series != series or read(path) != bars:
         raise damaged(path, "what was written does not read back")
