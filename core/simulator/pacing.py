@@ -35,6 +35,9 @@ class Violation:
     kind: str
     client_id: int
 
+    def __str__(self) -> str:
+        return f"client {self.client_id}: {self.rule} ({self.kind})"
+
 
 @dataclass(frozen=True)
 class _Admitted:

@@ -4,6 +4,7 @@ Importing this is cheap: the market's libraries are loaded in the process that i
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -24,35 +25,60 @@ class SimulatorFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Served:
+    """What a gateway did: requests of each kind, and the limits that clients broke."""
+
+    requests: dict[str, int]
+    violations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SimulatorProcess:
     """A running simulated gateway on 127.0.0.1, ended with this process at the latest."""
 
     port: int
     process: asyncio.subprocess.Process
 
-    async def stop(self) -> None:
-        """End it: asked first, killed when it does not follow within 5 seconds."""
+    async def stop(self) -> Served | None:
+        """End it: asked first, killed when it does not follow within 5 seconds.
+
+        Returns what it served, None where it was killed or ended before.
+        """
         if self.process.returncode is not None:
-            return
+            return None
         self.process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self.process.wait()
+                said, _ = await self.process.communicate()
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
+            return None
+        if not said:
+            return None
+        served = json.loads(said)
+        return Served(served["requests"], tuple(served["violations"]))
 
 
 async def start_process(
-    *, seed: int = 7, now: datetime | None = None, port: int = 0
+    *,
+    seed: int = 7,
+    now: datetime | None = None,
+    port: int = 0,
+    latency: float = 0.0,
+    faults: Path | None = None,
 ) -> SimulatorProcess:
     """Start a simulated gateway and wait until it listens; port 0 takes a free one.
 
-    Raises ``SimulatorFailed`` when it ends or says nothing within 30 seconds.
+    The other parameters are those of ``SimulatedGateway``. Raises ``SimulatorFailed`` when it
+    ends or says nothing within 30 seconds.
     """
-    command = ["-m", "core.simulator", "--die-with-parent", f"--seed={seed}", f"--port={port}"]
+    command = ["-m", "core.simulator", "--die-with-parent"]
+    command += [f"--seed={seed}", f"--port={port}", f"--latency={latency}"]
     if now is not None:
         command.append(f"--now={now.isoformat()}")
+    if faults is not None:
+        command.append(f"--faults={faults}")
     path = os.pathsep.join(filter(None, (PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
         sys.executable,

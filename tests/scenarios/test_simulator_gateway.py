@@ -5,8 +5,10 @@ import random
 import struct
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import product
+from pathlib import Path
 
 import ib_async
 import psutil
@@ -15,7 +17,7 @@ import pytest_asyncio
 from ib_async import StartupFetch, StartupFetchALL, StartupFetchNONE
 
 from core.simulator.pacing import MESSAGES_RULE, OPEN_RULE
-from core.simulator.process import SimulatorFailed, start_process
+from core.simulator.process import Served, SimulatorFailed, start_process
 from core.simulator.server import SimulatedGateway
 from tests.scenarios.simulator_clients import RawClient, session
 
@@ -262,6 +264,29 @@ async def test_prices_are_the_same_in_every_process_of_one_seed() -> None:
 async def test_a_process_that_cannot_listen_says_so(gateway: SimulatedGateway) -> None:
     with pytest.raises(SimulatorFailed, match=f"cannot listen on 127.0.0.1:{gateway.port}"):
         await start_process(port=gateway.port)
+
+
+async def test_a_process_follows_a_script_and_tells_what_it_served(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text("[[fault]]\nwhat = 'empty'\nat = 'historical_bars'\nnth = 2\n")
+    process = await start_process(now=NOW, faults=script)
+    async with session(process.port) as ib:
+        assert await bars(ib, "1 hour")
+        with pytest.raises(ib_async.RequestError, match="no data"):
+            await bars(ib, "1 hour")
+        for _ in range(2):
+            with suppress(ib_async.RequestError):
+                await ib.reqHeadTimeStampAsync(AAPL, "TRADES", True, 1)
+    assert await process.stop() == Served(
+        {"start_api": 1, "historical_bars": 2, "head_timestamp": 2},
+        ("client 1: identical request within 15 s (head_timestamp)",),
+    )
+
+    script.write_text("[[fault]]\nwhat = 'flood'\n")
+    with pytest.raises(SimulatorFailed, match="there is no fault 'flood'"):
+        await start_process(faults=script)
+    with pytest.raises(SimulatorFailed, match="cannot read"):
+        await start_process(faults=tmp_path / "none.toml")
 
 
 async def test_the_process_dies_with_its_parent() -> None:

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import signal
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from catalog.errors import BrokerUnavailable, WrongInput
 from tui.commands.invocation import Invocation
+
+if TYPE_CHECKING:
+    from core.simulator.server import SimulatedGateway
 
 DEFAULT_PORT = 4010
 
@@ -36,17 +40,31 @@ def simulator(
     context: typer.Context,
     now: Annotated[str | None, typer.Option(help="Fix its clock at this time.")] = None,
     seed: Annotated[int, typer.Option(help="The seed of its prices.")] = 7,
+    faults: Annotated[
+        Path | None, typer.Option(help="A script of what goes wrong, and when (TOML).")
+    ] = None,
 ) -> None:
     """Serve simulated data on loopback, on the real wire protocol, until ctrl-c."""
     invocation: Invocation = context.obj
     port = DEFAULT_PORT if invocation.options.port is None else invocation.options.port
-    asyncio.run(_serve(invocation, port, fixed_clock(now), seed))
+    asyncio.run(_serve(invocation, port, _gateway(seed, fixed_clock(now), faults)))
 
 
-async def _serve(invocation: Invocation, port: int, now: datetime | None, seed: int) -> None:
+def _gateway(seed: int, now: datetime | None, faults: Path | None) -> SimulatedGateway:
+    from core.simulator.faults import BadScript
     from core.simulator.server import SimulatedGateway
 
-    gateway = SimulatedGateway(seed=seed, now=now)
+    try:
+        return SimulatedGateway(seed=seed, now=now, faults=faults or ())
+    except (BadScript, OSError) as error:
+        raise WrongInput(
+            f"The simulator cannot follow {faults}",
+            str(error),
+            "the head of core/simulator/faults.py says how a script is written",
+        ) from error
+
+
+async def _serve(invocation: Invocation, port: int, gateway: SimulatedGateway) -> None:
     try:
         bound = await gateway.start(port=port)
     except (OSError, OverflowError) as error:
