@@ -43,10 +43,15 @@ class JobLine:
         self._connecting = asyncio.Lock()
 
     async def connect(self, report: Report) -> None:
-        """Connect the session, unless it is. Raises `BrokerUnavailable`."""
+        """Connect the session, unless it is; one that was lost is waited for.
+
+        Raises `BrokerUnavailable`.
+        """
         async with self._connecting:
             if self._refusal is not None:
                 raise self._refusal
+            if self.session.state.pending:
+                report(ConnectionAwaited(self.session.state.reason))
             try:
                 await self.session.connect(report)
             except BrokerUnavailable as error:

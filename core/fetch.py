@@ -139,7 +139,7 @@ class SeriesFetch:
             self.error = error
             self._report(SeriesFailed(self.typed_id, error.title, error.reason))
         else:
-            self._report(JobProgress(0, self.plan.bars, "bars", str(self.plan.series)))
+            self._tell_progress(self.plan)
 
     async def run(self) -> SeriesFetched:
         """Fetch what was planned; gives what became of it."""
@@ -161,6 +161,7 @@ class SeriesFetch:
         )
 
     async def _fetch_all(self, plan: SeriesPlan) -> None:
+        self._tell_progress(plan)
         waiting = deque(plan.chunks)
         try:
             for interval in plan.barren:
@@ -206,9 +207,7 @@ class SeriesFetch:
             raise as_error(answer, f"fetch {series}")
         await self._store(plan, bars, (start, chunk.end))
         self._received += len(bars)
-        self._report(
-            JobProgress(self._received, max(plan.bars, self._received), "bars", str(series))
-        )
+        self._tell_progress(plan)
         return before(chunk, start, series.spec, plan.sessions)
 
     async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
@@ -261,6 +260,10 @@ class SeriesFetch:
         if not plan.chunks and not plan.barren:
             return "nothing to do"
         return "stored" if self._stored else "no data"
+
+    def _tell_progress(self, plan: SeriesPlan) -> None:
+        total = max(plan.bars, self._received)
+        self._report(JobProgress(self._received, total, "bars", str(plan.series)))
 
     def _tell_end(self, plan: SeriesPlan, held: int) -> None:
         if self.error is not None:

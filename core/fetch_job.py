@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from catalog.events import Event, Report, ignore
 from catalog.series import Series
@@ -60,8 +61,11 @@ async def fetch_all(
         for typed_id in request.ids
     ]
     await at_once(fetch.prepare for fetch in fetches)
-    _ask_once(fetches)
-    return FetchSummary(tuple(await at_once(fetch.run for fetch in fetches)))
+    again = _typed_again(fetches)
+    first = [fetch for fetch in fetches if fetch not in again]
+    ended = [await at_once(fetch.run for fetch in part) for part in (first, again)]
+    results = dict(zip(first + again, chain(*ended), strict=True))
+    return FetchSummary(tuple(results[fetch] for fetch in fetches))
 
 
 async def at_once[T](works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
@@ -77,15 +81,18 @@ async def at_once[T](works: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-def _ask_once(fetches: list[SeriesFetch]) -> None:
-    """Leave a series that was typed under two names to the first of them."""
+def _typed_again(fetches: list[SeriesFetch]) -> list[SeriesFetch]:
+    """Those whose series is another one's too, under another name: they have nothing to ask for."""
     seen: set[Series] = set()
+    again = []
     for fetch in fetches:
         if fetch.plan is None:
             continue
         if fetch.plan.series in seen:
             fetch.plan = replace(fetch.plan, chunks=(), barren=())
+            again.append(fetch)
         seen.add(fetch.plan.series)
+    return again
 
 
 class _Progress:

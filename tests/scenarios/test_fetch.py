@@ -18,16 +18,24 @@ from catalog.events import Event
 from catalog.series import BarSpec, Series
 from catalog.sessions import Hours
 from catalog.store import BarsPersisted, Catalog
+from core.asking import JobLine, PatientBroker
 from core.fetch import FetchRequest, SeriesFetched, backfill_instrument, fetch_series
 from core.fetch_events import (
+    AskedAgain,
     CalendarUsed,
     ChunkRequested,
+    ConnectionAwaited,
+    ConnectionBack,
     DataBegin,
     IdCorrected,
     NothingToDo,
     PacingWait,
 )
+from core.fetch_job import fetch_all
 from core.ibkr.connection import BrokerSession, ConnectionKind, Endpoint
+from core.ibkr.requests import Empty, Timeout
+from core.ibkr.session_events import Connecting
+from core.jobs import JobProgress
 from core.simulator.server import SimulatedGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -449,53 +457,155 @@ async def test_a_cancelled_fetch_keeps_whole_chunks_and_goes_on_later(desk: Desk
     assert rest.bars + held == rest.held == 55 * 390
 
 
-async def test_a_gateway_that_dies_midway_loses_nothing_that_was_stored(tmp_path: Path) -> None:
+async def no_pause(seconds: float) -> None:
+    """Waits that a test has no time for."""
+    await asyncio.sleep(0)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mortal(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk with a gateway of its own, which may die."""
     catalog = Catalog.open(tmp_path / "catalog")
     gateway = SimulatedGateway(now=NOW)
-    session = BrokerSession(Endpoint("127.0.0.1", await gateway.start()))
-    stopping: list[asyncio.Task[None]] = []
+    port = await gateway.start()
+    session = BrokerSession(Endpoint("127.0.0.1", port), pause=no_pause)
+    yield Desk(gateway, session, catalog)
+    await session.disconnect()
+    await gateway.stop()
+    catalog.close()
 
-    def stop_it(event: Event) -> None:
-        if isinstance(event, BarsPersisted) and not stopping:
-            stopping.append(asyncio.create_task(gateway.stop()))
+
+async def test_a_gateway_that_dies_midway_is_waited_for_and_nothing_is_lost(mortal: Desk) -> None:
+    port = mortal.gateway.port
+    later = SimulatedGateway(now=NOW)
+    restarts: list[asyncio.Task[None]] = []
+
+    async def restart() -> None:
+        await mortal.gateway.stop()
+        await later.start(port=port)
+
+    def report(event: Event) -> None:
+        mortal.events.append(event)
+        if isinstance(event, BarsPersisted) and not restarts:
+            restarts.append(asyncio.create_task(restart()))
 
     fetched = await fetch_series(
         "AMD",
-        FetchRequest(("AMD",), BarSpec(1, "MINUTE"), "2025-06-01", "2026-11-17"),
-        catalog=catalog,
-        session=session,
+        FetchRequest(("AMD",), BarSpec(1, "MINUTE"), "2025-11-17", "2026-11-17"),
+        catalog=mortal.catalog,
+        session=mortal.session,
         clock=lambda: NOW,
-        report=stop_it,
+        report=report,
     )
 
-    assert fetched.outcome == "failed"
-    assert isinstance(fetched.error, BrokerUnavailable)
-    assert fetched.bars == fetched.held > 0
-    await stopping[0]
-    catalog.close()
+    assert (fetched.outcome, fetched.error) == ("stored", None)
+    assert mortal.told(ConnectionAwaited)
+    assert mortal.told(ConnectionBack)
+    assert fetched.bars == fetched.held == 252 * 390 - 2 * 180  # two half days
+    await restarts[0]
+    await mortal.session.disconnect()
+    await later.stop()
 
 
-async def test_a_gateway_that_goes_away_is_told_and_the_session_can_come_back(
-    tmp_path: Path,
+async def test_a_fetch_that_waits_for_the_connection_can_be_cancelled(mortal: Desk) -> None:
+    await mortal.fetch("AAPL", "1-MINUTE-LAST", *HOUR)
+    waiting = asyncio.Event()
+
+    def report(event: Event) -> None:
+        if isinstance(event, ConnectionAwaited):
+            waiting.set()
+
+    await mortal.gateway.stop()
+    task = asyncio.create_task(
+        fetch_series(
+            "AAPL",
+            FetchRequest(("AAPL",), BarSpec(1, "MINUTE"), "2026-11-17", "2026-11-17"),
+            catalog=mortal.catalog,
+            session=mortal.session,
+            clock=lambda: NOW,
+            report=report,
+        )
+    )
+    await asyncio.wait_for(waiting.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_one_series_that_fails_does_not_stop_the_others(desk: Desk) -> None:
+    request = FetchRequest(
+        ("AAPL", "XYZQ", "IBM.NYSE", "AAPL.NASDAQ"),
+        BarSpec(1, "MINUTE"),
+        "2026-11-17",
+        "2026-11-17",
+    )
+    summary = await fetch_all(
+        request,
+        catalog=desk.catalog,
+        session=desk.session,
+        clock=lambda: NOW,
+        report=desk.events.append,
+    )
+    assert [one.outcome for one in summary.series] == [
+        "stored",
+        "failed",
+        "stored",
+        "nothing to do",  # the first one under another name
+    ]
+    assert [one.held for one in summary.series] == [390, 0, 390, 390]
+    assert [one.typed_id for one in summary.failed] == ["XYZQ"]
+    assert desk.asked().count("historical_bars") == 2
+    progress = desk.told(JobProgress)[-1]
+    assert (progress.done, progress.total) == (780, 780)
+
+
+async def test_a_closed_port_is_tried_once_for_all_series(desk: Desk, closed_port: int) -> None:
+    session = BrokerSession(Endpoint("127.0.0.1", closed_port))
+    summary = await fetch_all(
+        FetchRequest(("AAPL", "IBM", "MSFT"), BarSpec(1, "MINUTE"), *HOUR),
+        catalog=desk.catalog,
+        session=session,
+        clock=lambda: NOW,
+        report=desk.events.append,
+    )
+    assert all(isinstance(one.error, BrokerUnavailable) for one in summary.series)
+    assert len(desk.told(Connecting)) == 1
+
+
+async def test_an_answer_that_does_not_come_is_asked_for_again(desk: Desk) -> None:
+    answers = [Timeout(1.0), Timeout(1.0), Empty("none")]
+    broker = PatientBroker(JobLine(desk.session, "job"), desk.events.append)
+
+    async def ask(session: BrokerSession) -> Timeout | Empty:
+        return answers.pop(0)
+
+    assert await broker.ask(ask) == Empty("none")
+    assert len(desk.told(AskedAgain)) == 2
+
+    async def never(session: BrokerSession) -> Timeout:
+        return Timeout(1.0)
+
+    assert await broker.ask(never) == Timeout(1.0)
+    assert broker.requests == 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("bars", "start", "end", "dates"),
+    [
+        ("1-WEEK-LAST", "2026-10-07", "2026-11-18", ["10-09", "10-16", "10-23", "10-30", "11-06"]),
+        ("1-WEEK-LAST", "2026-06-15", "2026-06-19", ["06-18"]),  # Friday was a holiday
+        ("1-MONTH-LAST", "2026-08-31", "2026-11-18", ["08-31", "09-30", "10-30"]),
+    ],
+)
+async def test_weeks_and_months_carry_the_date_of_their_last_session(
+    desk: Desk, bars: str, start: str, end: str, dates: list[str]
 ) -> None:
-    catalog = Catalog.open(tmp_path / "catalog")
-    first = SimulatedGateway(now=NOW)
-    port = await first.start()
-    session = BrokerSession(Endpoint("127.0.0.1", port))
-    desk = Desk(first, session, catalog)
-    await desk.fetch("AAPL", "1-MINUTE-LAST", *HOUR)
-    dropped = asyncio.Event()
-    session.subscribe(dropped.set)
-    await first.stop()
-    await asyncio.wait_for(dropped.wait(), 2)
-    assert session.state.kind is ConnectionKind.DISCONNECTED
-
-    fetched = await desk.fetch("AAPL", "1-MINUTE-LAST", "2026-11-17", "2026-11-17")
-    assert isinstance(fetched.error, BrokerUnavailable)
-
-    async with SimulatedGateway(now=NOW) as second:
-        session.endpoint = Endpoint("127.0.0.1", second.port)
-        fetched = await desk.fetch("AAPL", "1-MINUTE-LAST", "2026-11-17", "2026-11-17")
-        assert fetched.bars == 390
-        await session.disconnect()
-    catalog.close()
+    fetched = await desk.fetch("AAPL", bars, start, end)
+    assert fetched.series is not None
+    ts = desk.catalog.read_bars(fetched.series).ts.tolist()
+    told = [ns(f"2026-{day}T23:59:59") + 999_999_999 for day in dates]
+    assert ts[: len(told)] == told
+    assert len(ts) - len(told) == ("11-06" in dates)  # the week before this one
+    assert fetched.requests == 3  # the contract, its sessions, the bars
+    again = await desk.fetch("AAPL", bars, start, end)
+    assert (again.outcome, again.requests) == ("nothing to do", 0)
