@@ -92,6 +92,7 @@ def read_range(start: str | None, end: str | None, spec: BarSpec, now: datetime)
         )
     if spec.unit in ("WEEK", "MONTH"):
         first, last = _period(_day(first), spec)[0], _period(_day(last), spec)[1] - _ONE_DAY
+        last = min(last, now.date())  # whoever asks for later sessions gets none, each time anew
     return TypedRange(first, _not_after(last, now))
 
 

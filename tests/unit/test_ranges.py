@@ -204,7 +204,7 @@ AUTUMN = sessions(
     [
         ("2026-11-18T22:30", "2026-11-16T00:00"),  # a Wednesday: this week is not over
         ("2026-11-20T20:00", "2026-11-16T00:00"),
-        ("2026-11-21T00:00", "2026-11-23T00:00"),  # a Saturday: it is
+        ("2026-11-21T00:00", "2026-11-22T00:00"),  # a Saturday: it is
     ],
 )
 def test_weeks_are_asked_for_whole_and_only_once_they_are_over(now: str, last: str) -> None:
