@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
 from catalog.files import Asked, BarFile, Origin
 from catalog.layout import BARS, folder_name, series_folder
-from catalog.ledger_schema import connect
+from catalog.ledger_schema import ALONE_HERE, CACHES, connect, put_aside
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 
@@ -67,9 +67,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             if path is None or isinstance(error, sqlite3.OperationalError):
                 raise CatalogUnusable(f"the ledger {path} cannot be opened", str(error)) from error
-            path.replace(path.with_suffix(".damaged"))
-            for name in (f"{path.name}-wal", f"{path.name}-shm"):
-                path.with_name(name).unlink(missing_ok=True)
+            put_aside(path)
             self._connection = connect(path)
 
     def close(self) -> None:
@@ -108,6 +106,28 @@ class Ledger:
                 str(error),
                 "look at the disk: is it full, is it there?",
             ) from error
+
+    def forget_files(self) -> None:
+        """Let go of all that the files say themselves."""
+        with self.transaction() as connection:
+            for table in CACHES:
+                connection.execute(f"DELETE FROM {table}")
+
+    def salvage(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What can still be read of a damaged ledger and stands in no file, by table."""
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        for table in ALONE_HERE:
+            with suppress(CatalogUnusable):
+                found[table] = self.rows(f"SELECT * FROM {table}")
+        return found
+
+    def take_over(self, found: dict[str, list[tuple[Any, ...]]]) -> None:
+        """Take over what `salvage` gave."""
+        with self.transaction() as connection:
+            for table, rows in found.items():
+                for row in rows:
+                    places = ", ".join("?" * len(row))
+                    connection.execute(f"INSERT OR REPLACE INTO {table} VALUES ({places})", row)
 
     def fact(self, name: str) -> str | None:
         """A remembered fact about the whole catalog."""
@@ -210,6 +230,13 @@ class Ledger:
         )
         files = [LostFile(*row) for row in self.rows(statement)]
         return [one for one in files if not (root / one.path).exists()]
+
+    def forget_lost(self, root: Path, bar_type: str) -> None:
+        """Let go of the files of a series that are gone."""
+        vanished = [(one.path,) for one in self.vanished(root) if one.bar_type == bar_type]
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM lost WHERE bar_type = ?", (bar_type,))
+            connection.executemany("DELETE FROM bar_files WHERE path = ?", vanished)
 
     def instrument_hash(self, path: Path) -> str | None:
         """The SHA-256 of an instrument file as it was stored or first seen; `path` is relative to

@@ -45,8 +45,21 @@ _MIGRATIONS = (
 )
 """How each version of the schema comes from the one before; the first from nothing."""
 
+CACHES = ("bar_files", "instrument_files", "folders", "checks")
+"""The tables that are read again from the files when they are empty."""
+
+ALONE_HERE = ("facts", "empties", "aliases", "sessions", "session_spans", "instrument_hashes")
+"""The tables of what no file can say."""
+
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph"}
 _BUSY_SECONDS = 30.0
+
+
+def put_aside(path: Path) -> None:
+    """Move a damaged ledger out of the way, so that a new one can be made."""
+    path.replace(path.with_suffix(".damaged"))
+    for name in (f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
