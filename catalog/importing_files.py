@@ -64,7 +64,9 @@ def read_raw(path: Path, mapped: Mapping[str, str]) -> RawBars:
     columns = {field: table[name].combine_chunks() for field, name in names.items()}
     clock = _clock(table.column_names, names, mapped)
     if clock is not None and pa.types.is_string(columns["time"].type):
-        columns["time"] = pc.binary_join_element_wise(columns["time"], table[clock], " ")
+        columns["time"] = pc.binary_join_element_wise(
+            columns["time"], table[clock].combine_chunks(), " "
+        )
         names["time"] += f" {clock}"
     return RawBars(path, columns, names, first_row)
 

@@ -75,6 +75,8 @@ def moments(path: Path, column: pa.Array, time_format: str | None) -> Moments:
         return _since_epoch(text)
     if _every(known, r"^\d{8}$"):
         return _parsed(text, "%Y%m%d")
+    if _every(known, r"^\d{8} +\d\d:\d\d:\d\d$"):
+        return _parsed(pc.replace_substring_regex(text, " +", " "), "%Y%m%d %H:%M:%S")
     if _any(known, r"^\d+/\d+/\d+"):
         return _with_slashes(path, text)
     return _iso(text)
