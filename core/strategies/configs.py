@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from catalog.errors import WrongInput
+from core.strategies.parameters import check_bounds
 
 
 def about(
@@ -25,6 +25,9 @@ class StrategyParameters:
     Raises `WrongInput` for a value out of its bounds.
     """
 
+    instruments: ClassVar[int] = 1
+    """How many instruments one instance of the strategy trades."""
+
     trade_size: Decimal | None = field(
         default=None,
         metadata=about("units held at a time; empty: 95 % of the cash, whole shares or contracts"),
@@ -33,29 +36,15 @@ class StrategyParameters:
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
-            if value is not None:
-                _check_bounds(each.name, value, each.metadata["at_least"], each.metadata["at_most"])
+            if isinstance(value, int | float | Decimal):
+                bounds = each.metadata.get("at_least"), each.metadata.get("at_most")
+                check_bounds(each.name, value, *bounds)
         if self.trade_size is not None and self.trade_size <= 0:
             raise WrongInput(
                 "trade_size must be more than 0",
                 f"it is {self.trade_size}",
                 "give the number of shares, contracts or units, or leave it out",
             )
-
-
-def _check_bounds(
-    name: str, value: float | Decimal, at_least: float | None, at_most: float | None
-) -> None:
-    low = at_least is not None and value < at_least
-    high = at_most is not None and value > at_most
-    if low or high or not math.isfinite(value):
-        bounds = (("at least", at_least), ("at most", at_most))
-        wanted = " and ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
-        raise WrongInput(
-            f"{name}={value} is out of bounds",
-            f"it must be {wanted or 'a finite number'}",
-            f"choose another {name}",
-        )
 
 
 def _check_order(parameters: StrategyParameters, low: str, high: str) -> None:
@@ -114,6 +103,62 @@ class RsiMeanReversionParameters(StrategyParameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_order(self, "oversold", "overbought")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DonchianBreakoutParameters(StrategyParameters):
+    """Long above the highest high of the last bars, short below the lowest low, out at a shorter
+    channel's other side."""
+
+    entry_period: int = field(
+        default=20,
+        metadata=about("bars whose range is broken to enter", at_least=1, at_most=10_000),
+    )
+    exit_period: int = field(
+        default=10,
+        metadata=about("bars whose range is broken to leave", at_least=1, at_most=10_000),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_order(self, "exit_period", "entry_period")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BollingerReversionParameters(StrategyParameters):
+    """Buy below the lower Bollinger band, sell short above the upper one, out at the middle."""
+
+    period: int = field(
+        default=20, metadata=about("bars in the average", at_least=2, at_most=10_000)
+    )
+    width: float = field(
+        default=2.0,
+        metadata=about("distance of the bands in standard deviations", at_least=0.1, at_most=10),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairsSpreadParameters(StrategyParameters):
+    """Two instruments: sell the dear one and buy the cheap one when their ratio strays, in equal
+    amounts; out when it is back."""
+
+    instruments: ClassVar[int] = 2
+
+    period: int = field(
+        default=100, metadata=about("bars the ratio is measured over", at_least=3, at_most=10_000)
+    )
+    entry: float = field(
+        default=2.0,
+        metadata=about("standard deviations from the mean to enter", at_least=0.1, at_most=20),
+    )
+    exit: float = field(
+        default=0.5,
+        metadata=about("standard deviations from the mean to leave", at_least=0, at_most=20),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_order(self, "exit", "entry")
 
 
 @dataclass(frozen=True, kw_only=True)
