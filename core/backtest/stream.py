@@ -1,0 +1,176 @@
+"""The bars of one series of a run, read from their files a window at a time.
+
+Bars stay in Nautilus' Arrow form all the way; of the whole series only stamps and closes are held
+in memory, 16 bytes a bar. Imports Nautilus: for worker processes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from nautilus_trader.model import Bar
+from nautilus_trader.persistence import BarDataWrangler
+
+from catalog.columns import Floats, Ints
+from catalog.coverage import Interval
+from catalog.encoding import SCHEMA, int64s
+from catalog.errors import DataUnavailable, WrongInput
+from catalog.series import PriceSide, Series
+
+_BATCH = 10_000
+_PLAIN = SCHEMA.with_metadata(None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """The bars of a series in the range of a run: where they are, when they close and at what.
+
+    `skipped` is how many rows of the files lie before the range. `volume` is given to every bar
+    in place of its own, unless None. `traded` says whether any bar has a volume of its own.
+    """
+
+    series: Series
+    files: tuple[Path, ...]
+    skipped: int
+    ts: Ints
+    close: Floats
+    price_precision: int
+    size_precision: int
+    traded: bool
+    volume: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def of_side(self, side: PriceSide) -> Stream:
+        """The same bars under the name of another side."""
+        return replace(
+            self, series=Series(self.series.instrument_id, self.series.spec.with_side(side))
+        )
+
+    def with_volume(self, units: int) -> Stream:
+        """The same bars, each with this volume."""
+        return replace(self, volume=units)
+
+    def since(self, start: int) -> tuple[Ints, Floats]:
+        """Stamps and closes of the bars that open at `start` (ns) or later."""
+        first = int(np.searchsorted(self.ts, start, "right"))
+        return self.ts[first:], self.close[first:]
+
+
+class Cursor:
+    """Reads a stream from front to back, each bar once."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._batches = _batches(stream.files)
+        self._rest = _PLAIN.empty_table()
+        self._wrangler = BarDataWrangler(
+            stream.series.bar_type, stream.price_precision, stream.size_precision
+        )
+        self._next(stream.skipped)
+
+    def bars(self, count: int) -> list[Bar]:
+        """The next bars, at most as many as there are."""
+        part = self._next(count)
+        if self._stream.volume is not None:
+            place = SCHEMA.get_field_index("volume")
+            field = SCHEMA.field(place)
+            volume = pa.repeat(pa.scalar(Decimal(self._stream.volume), field.type), len(part))
+            part = part.set_column(place, field, volume)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.schema) as stream:
+            stream.write_table(part.combine_chunks())
+        return self._wrangler.process_record_batch_bytes(sink.getvalue().to_pybytes())
+
+    def _next(self, count: int) -> pa.Table:
+        parts, wanted = [self._rest], count - len(self._rest)
+        while wanted > 0:
+            parts.append(next(self._batches))
+            wanted -= len(parts[-1])
+        table = pa.concat_tables(parts)
+        self._rest = table.slice(count)
+        return table.slice(0, count)
+
+
+def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> Stream | None:
+    """The bars of a series that open in the interval, or None when there are none.
+
+    Raises `DataUnavailable` when a file cannot be read or bars are not in time order,
+    `WrongInput` when the files do not go together.
+    """
+    ordered = tuple(sorted(files))
+    kinds, stamps, closes, traded = set(), [], [], False
+    for file in ordered:
+        for batch in _read(file, ["close", "volume", "ts_init"]):
+            stamps.append(int64s(batch["ts_init"]))
+            closes.append(np.from_dlpack(_floats(batch["close"])))
+            traded = traded or bool(pc.max(batch["volume"]).as_py())
+        kinds.add(_precisions(file))
+    if len(kinds) > 1:
+        raise WrongInput(
+            f"the files of {series} have different precisions",
+            "Nautilus would reject every order of one part",
+            "fetch the series again",
+        )
+    if not stamps:
+        return None
+    ts = np.concatenate(stamps)
+    if np.any(ts[1:] <= ts[:-1]):
+        raise DataUnavailable(
+            f"the bars of {series} are not in time order, each stamp once",
+            "files of the series overlap",
+            "check the catalog, fetch the range again",
+        )
+    first, end = (int(row) for row in np.searchsorted(ts, interval, "right"))
+    if first == end:
+        return None
+    close = np.concatenate(closes)[first:end]
+    return Stream(series, ordered, first, ts[first:end], close, *kinds.pop(), traded)
+
+
+def _floats(column: pa.ChunkedArray) -> Any:
+    return column.cast(pa.float64()).combine_chunks()
+
+
+def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
+    for file in files:
+        yield from _read(file, SCHEMA.names)
+
+
+def _read(file: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """The file in tables of a few thousand rows."""
+    try:
+        with _parquet(file) as parquet:
+            for batch in parquet.iter_batches(_BATCH, columns=columns, use_threads=False):
+                table = pa.Table.from_batches([batch]).select(columns)
+                yield table.cast(pa.schema([_PLAIN.field(name) for name in columns]))
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(file, error) from error
+
+
+def _precisions(file: Path) -> tuple[int, int]:
+    try:
+        with _parquet(file) as parquet:
+            metadata = parquet.schema_arrow.metadata
+            return int(metadata[b"price_precision"]), int(metadata[b"size_precision"])
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(file, error) from error
+
+
+def _parquet(file: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=False)
+
+
+def _unreadable(file: Path, error: Exception) -> DataUnavailable:
+    return DataUnavailable(
+        f"{file} cannot be read", str(error), "check the catalog, fetch the range again"
+    )
