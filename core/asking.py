@@ -37,7 +37,7 @@ class JobLine:
     def __init__(self, session: BrokerSession, job: Hashable, pause: Pause = asyncio.sleep) -> None:
         self.session = session
         self.job = job
-        self.turns = turns_of(session)
+        self.turns = turns_of(session, bars)
         self.pause = pause
         self._refusal: BrokerUnavailable | None = None
         self._connecting = asyncio.Lock()

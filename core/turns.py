@@ -8,12 +8,17 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
+from catalog.series import NANOS_PER_SECOND, BarSpec
 from core.ibkr.connection import BrokerSession
 
 OPEN_REQUESTS = 50
 """IBKR: "simultaneous open historical data requests", the limit of one gateway."""
 
+SMALL_BAR = 30 * NANOS_PER_SECOND
+"""ns. IBKR's stricter pacing rules are for bars up to this size."""
+
 _NARROWEST = 4
+_OPEN_FOR_SMALL_BARS = 10
 
 
 class Turns:
@@ -65,9 +70,11 @@ class Turns:
                 turn.set_result(None)
 
 
-def turns_of(session: BrokerSession) -> Turns:
-    """The turns that all work on a session shares."""
-    return _of_sessions.setdefault(session, Turns())
+def turns_of(session: BrokerSession, spec: BarSpec | None = None) -> Turns:
+    """The turns that all work on a session shares. Small bars have few of their own: requests for
+    them wait long for pacing, and would hold those of all others."""
+    usual, small = _of_sessions.setdefault(session, (Turns(), Turns(_OPEN_FOR_SMALL_BARS)))
+    return small if spec is not None and spec.nanos <= SMALL_BAR else usual
 
 
-_of_sessions: WeakKeyDictionary[BrokerSession, Turns] = WeakKeyDictionary()
+_of_sessions: WeakKeyDictionary[BrokerSession, tuple[Turns, Turns]] = WeakKeyDictionary()

@@ -15,8 +15,7 @@ from core.backtest.preparing import prepare
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.runner import run_backtest
 from core.backtest.spec import RunSpec
-from core.fetch_job import FetchSummary, fetch_all
-from core.fetch_plan import FetchRequest
+from core.fetch import FetchPlan, FetchRequest, FetchSummary, fetch_all, plan_all
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.jobs import Job, Jobs
 from core.options import Options
@@ -117,6 +116,20 @@ class Workspace:
             )
 
         return self.jobs.start("fetch", f"{' '.join(request.ids)} {request.bars}", work)
+
+    def plan(self, request: FetchRequest) -> Job[FetchPlan]:
+        """Find out what a fetch would ask for and what it would take."""
+
+        async def work(job: Job[FetchPlan]) -> FetchPlan:
+            return await plan_all(
+                request,
+                catalog=self.catalog,
+                session=self.broker,
+                clock=self.clock,
+                report=job.report,
+            )
+
+        return self.jobs.start("plan", f"{' '.join(request.ids)} {request.bars}", work)
 
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
         """Get the data of a run ready (fetching what is missing when the source is `auto`), run

@@ -19,7 +19,7 @@ from catalog.series import BarSpec, Series
 from catalog.sessions import Hours
 from catalog.store import BarsPersisted, Catalog
 from core.asking import JobLine, PatientBroker
-from core.fetch import FetchRequest, SeriesFetched, backfill_instrument, fetch_series
+from core.fetch import FetchRequest, SeriesFetched, backfill_instrument, fetch_all, fetch_series
 from core.fetch_events import (
     AskedAgain,
     CalendarUsed,
@@ -31,7 +31,6 @@ from core.fetch_events import (
     NothingToDo,
     PacingWait,
 )
-from core.fetch_job import fetch_all
 from core.ibkr.connection import BrokerSession, ConnectionKind, Endpoint
 from core.ibkr.requests import Empty, Timeout
 from core.ibkr.session_events import Connecting

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from catalog.errors import QuarterdeckError
 from catalog.series import BarSpec
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
-    from core.fetch_job import FetchSummary
+    from core.fetch import FetchPlan, FetchSummary, SeriesOutlook
     from core.workspace import Workspace
     from tui.output import Output
 
@@ -29,6 +33,9 @@ def fetch(
         Literal["regular", "all"] | None,
         typer.Option(help="Regular or all trading hours; left out: what suits the instrument."),
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only tell what would be requested and what it takes.")
+    ] = False,
 ) -> None:
     """Fetch the bars that are missing in the catalog, each series with its instrument."""
     from core.fetch import FetchRequest
@@ -37,6 +44,9 @@ def fetch(
     request = FetchRequest(tuple(ids), BarSpec.parse(bars), start, end, hours)
 
     async def work(workspace: Workspace) -> int:
+        if plan:
+            outlook = await invocation.output.follow(workspace.plan(request))
+            return _report_plan(outlook, invocation.output)
         summary = await invocation.output.follow(workspace.fetch(request))
         return _report(summary, invocation.output)
 
@@ -72,7 +82,51 @@ def _report(summary: FetchSummary, output: Output) -> int:
             for one in summary.series
         ]
     )
-    errors = [one.error for one in summary.failed if one.error is not None]
-    for error in errors:
+    return _report_errors([one.error for one in summary.failed], output)
+
+
+def _report_plan(outlook: FetchPlan, output: Output) -> int:
+    columns = {"series": False, "requests": True, "bars": True, "from, UTC": False, "to": False}
+    output.table(columns, (_planned(one) for one in outlook.series))
+    total = outlook.estimate
+    output.line(
+        f"in all {total.requests:,} requests for about {total.bars:,} bars: "
+        f"{timedelta(seconds=round(total.seconds))} or more, {total.size / 1e6:,.1f} MB on disk"
+    )
+    output.summary(
+        **asdict(total),
+        series=[
+            {
+                "typed": one.typed_id,
+                "instrument_id": one.plan.series.instrument_id if one.plan else None,
+                "bar_type": one.plan.series.bar_type if one.plan else None,
+                **asdict(one.estimate),
+                "missing": [(chunk.start, chunk.end) for chunk in one.plan.chunks]
+                if one.plan
+                else [],
+                "error": one.error.as_record() if one.error else None,
+            }
+            for one in outlook.series
+        ],
+    )
+    return _report_errors([*(one.error for one in outlook.series), outlook.refusal], output)
+
+
+def _planned(one: SeriesOutlook) -> tuple[str, ...]:
+    if one.plan is None:
+        return one.typed_id, "", "", "", ""
+    chunks = one.plan.chunks
+    ends = (_minute(chunks[0].start), _minute(chunks[-1].end)) if chunks else ("", "")
+    return str(one.plan.series), f"{len(chunks):,}", f"{one.plan.bars:,}", *ends
+
+
+def _minute(nanos: int) -> str:
+    return f"{datetime.fromtimestamp(nanos // 1_000_000_000, UTC):%Y-%m-%d %H:%M}"
+
+
+def _report_errors(errors: Sequence[QuarterdeckError | None], output: Output) -> int:
+    """Tell what went wrong; gives the exit code."""
+    told = [error for error in errors if error is not None]
+    for error in told:
         output.error(error)
-    return max((error.exit_code for error in errors), default=0)
+    return max((error.exit_code for error in told), default=0)

@@ -1,0 +1,272 @@
+"""One series of a fetch: what is missing of a range is requested, checked and stored by chunks.
+
+The instrument comes first: it is resolved, stored and read back before any bar. Where the catalog
+holds everything, the broker is not even connected to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from catalog.columns import BarColumns
+from catalog.coverage import Interval
+from catalog.errors import DataUnavailable, QuarterdeckError
+from catalog.events import Report, ignore
+from catalog.series import Series
+from catalog.store import Catalog
+from core.asking import PatientBroker
+from core.fetch_events import (
+    BarsRejected,
+    BarsRounded,
+    ChunkEmpty,
+    ChunkReceived,
+    ChunkRequested,
+    NothingToDo,
+    SeriesDone,
+    SeriesFailed,
+)
+from core.fetch_plan import FetchRequest, SeriesPlan, plan_series
+from core.ibkr.bars import BarsRead, Reject, first_open, read_bars, scale_of
+from core.ibkr.chunks import Chunk, bar_size, before, reached, what_to_show
+from core.ibkr.connection import BrokerSession
+from core.ibkr.requests import Bars, Empty, Failure, as_error, historical_bars
+from core.identity import Clock, InstrumentLookup
+from core.jobs import JobProgress
+from core.turns import OPEN_REQUESTS
+from core.writing import write
+
+type Outcome = Literal["stored", "nothing to do", "no data", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFetched:
+    """What became of one series.
+
+    `requests` were sent to the broker, `bars` are new in the catalog, `held` is how many it has in
+    the range now. `error` says why something failed; what was stored before stays. `series` is
+    None when it failed before it was known what to ask for.
+    """
+
+    series: Series | None
+    typed_id: str
+    requests: int
+    bars: int
+    held: int
+    outcome: Outcome
+    error: QuarterdeckError | None = None
+    rejects: tuple[Reject, ...] = ()
+
+
+class SeriesFetch:
+    """One series of a fetch: `prepare` it, then `run` it.
+
+    Its requests are stored as they are answered. The first failure ends it, after the requests
+    that are open are stored.
+    """
+
+    def __init__(
+        self,
+        typed_id: str,
+        request: FetchRequest,
+        *,
+        catalog: Catalog,
+        broker: PatientBroker,
+        clock: Clock,
+        report: Report = ignore,
+    ) -> None:
+        self.typed_id = typed_id
+        self.request = request
+        self.plan: SeriesPlan | None = None
+        """None until `prepare` has succeeded."""
+        self.error: QuarterdeckError | None = None
+        self._catalog = catalog
+        self._broker = broker
+        self._clock = clock
+        self._report = report
+        self._lookup: InstrumentLookup | None = None
+        self._stored = 0
+        self._received = 0
+        self._rejects: list[Reject] = []
+
+    async def prepare(self) -> None:
+        """Find out what to ask for. What goes wrong is kept in `error`."""
+        try:
+            self._lookup = InstrumentLookup(
+                self.typed_id,
+                catalog=self._catalog,
+                broker=self._broker,
+                clock=self._clock,
+                report=self._report,
+            )
+            self.plan = await plan_series(
+                self._lookup,
+                self.request,
+                catalog=self._catalog,
+                broker=self._broker,
+                clock=self._clock,
+                report=self._report,
+            )
+        except QuarterdeckError as error:
+            self.give_up(error)
+        else:
+            self._tell_progress(self.plan)
+
+    def give_up(self, error: QuarterdeckError) -> None:
+        """Fail before anything was asked for."""
+        self.plan, self.error = None, error
+        self._report(SeriesFailed(self.typed_id, error.title, error.reason))
+
+    async def run(self) -> SeriesFetched:
+        """Fetch what was planned; gives what became of it."""
+        if self.plan is None:
+            requests = self._broker.requests
+            return SeriesFetched(None, self.typed_id, requests, 0, 0, "failed", self.error)
+        await self._fetch_all(self.plan)
+        held = await asyncio.to_thread(_count_held, self._catalog, self.plan)
+        self._tell_end(self.plan, held)
+        return SeriesFetched(
+            self.plan.series,
+            self.typed_id,
+            self._broker.requests,
+            self._stored,
+            held,
+            self._outcome(self.plan),
+            self.error,
+            tuple(self._rejects),
+        )
+
+    async def _fetch_all(self, plan: SeriesPlan) -> None:
+        self._tell_progress(plan)
+        waiting = deque(plan.chunks)
+        try:
+            for interval in plan.barren:
+                await self._store(plan, self._no_bars(), interval)
+            if waiting:
+                await self._known.ask()
+        except QuarterdeckError as error:
+            self.error = error
+            return
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(OPEN_REQUESTS, len(waiting))):
+                group.create_task(self._work(plan, waiting))
+
+    async def _work(self, plan: SeriesPlan, waiting: deque[Chunk]) -> None:
+        while waiting and self.error is None:
+            chunk = waiting.popleft()
+            try:
+                rest = await self._fetch(plan, chunk)
+            except QuarterdeckError as error:
+                self.error = self.error or error
+            else:
+                if rest is not None:
+                    waiting.appendleft(rest)
+
+    async def _fetch(self, plan: SeriesPlan, chunk: Chunk) -> Chunk | None:
+        """Request, check and store one chunk; gives the part the answer does not speak for."""
+        series = plan.series
+        answer, seconds = await self._request(plan, chunk)
+        start, bars = chunk.start, self._no_bars()
+        if isinstance(answer, Bars):
+            read = await asyncio.to_thread(
+                read_bars, answer.bars, series.spec, scale_of(self._known.definition)
+            )
+            self._tell_flaws(series, read)
+            if len(read.columns):
+                first = first_open(read.columns, series.spec)
+                start = reached(chunk, first, series.spec, plan.sessions)
+                bars = read.columns.between(start, chunk.end)
+            self._report(ChunkReceived(series, start, chunk.end, len(bars), seconds))
+        elif isinstance(answer, Empty):
+            self._report(ChunkEmpty(series, chunk.start, chunk.end, answer.text))
+        else:
+            raise as_error(answer, f"fetch {series}")
+        await self._store(plan, bars, (start, chunk.end))
+        self._received += len(bars)
+        self._tell_progress(plan)
+        return before(chunk, start, series.spec, plan.sessions)
+
+    async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
+        """The answer to a chunk, and how many seconds the broker took for it."""
+        resolved, seconds = await self._known.ask(), 0.0
+
+        async def ask(session: BrokerSession) -> Bars | Failure:
+            nonlocal seconds
+            self._report(ChunkRequested(plan.series, chunk.start, chunk.end))
+            sent = time.monotonic()
+            answer = await historical_bars(
+                session,
+                resolved.contract,
+                end=chunk.until_time,
+                duration=chunk.duration,
+                bar_size=bar_size(plan.series.spec),
+                what=what_to_show(plan.series.spec, self._known.info["sec_type"]),
+                regular_hours=plan.hours == "regular",
+            )
+            seconds = time.monotonic() - sent
+            return answer
+
+        return await self._broker.ask(ask, known=True), seconds
+
+    async def _store(self, plan: SeriesPlan, bars: BarColumns, asked: Interval) -> None:
+        store = partial(
+            self._catalog.store_bars,
+            plan.series,
+            bars,
+            asked=asked,
+            hours=plan.hours,
+            con_id=int(self._known.info["con_id"]),
+            origin=self._known.origin,
+        )
+        new = await write(lambda tell: store(report=tell), self._report)
+        self._stored += new  # not before the await: other chunks count meanwhile
+
+    @property
+    def _known(self) -> InstrumentLookup:
+        assert self._lookup is not None, "a fetch is prepared before it is run"
+        return self._lookup
+
+    def _no_bars(self) -> BarColumns:
+        scale = scale_of(self._known.definition)
+        return BarColumns.empty(scale.price_precision, scale.size_precision)
+
+    def _outcome(self, plan: SeriesPlan) -> Outcome:
+        if self.error is not None:
+            return "failed"
+        if not plan.chunks and not plan.barren:
+            return "nothing to do"
+        return "stored" if self._stored else "no data"
+
+    def _tell_progress(self, plan: SeriesPlan) -> None:
+        total = max(plan.bars, self._received)
+        self._report(JobProgress(self._received, total, "bars", str(plan.series)))
+
+    def _tell_end(self, plan: SeriesPlan, held: int) -> None:
+        if self.error is not None:
+            self._report(SeriesFailed(self.typed_id, self.error.title, self.error.reason))
+        elif self._outcome(plan) == "nothing to do":
+            reason = "the market was closed" if plan.wanted is None else f"{held:,} bars are held"
+            self._report(NothingToDo(plan.series, reason))
+        else:
+            self._report(SeriesDone(plan.series, self._stored, held, self._broker.requests))
+
+    def _tell_flaws(self, series: Series, read: BarsRead) -> None:
+        if read.rejects:
+            first = read.rejects[0]
+            self._rejects.extend(read.rejects)
+            self._report(BarsRejected(series, len(read.rejects), first.stamp, first.reason))
+        if read.rounded_prices or read.rounded_volumes:
+            self._report(BarsRounded(series, read.rounded_prices, read.rounded_volumes))
+
+
+def _count_held(catalog: Catalog, plan: SeriesPlan) -> int:
+    if plan.wanted is None:
+        return 0
+    try:
+        return len(catalog.read_bars(plan.series, *plan.wanted))
+    except DataUnavailable:
+        return 0
