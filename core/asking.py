@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable
 
 from catalog.errors import BrokerUnavailable
 from catalog.events import Report
+from catalog.series import BarSpec
 from core.fetch_events import AskedAgain, ConnectionAwaited, ConnectionBack, PacingWait
 from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import Lost, NotFound, Pacing, Timeout
@@ -34,7 +35,13 @@ class JobLine:
     A connection that was refused once is refused to all of them, without further attempts.
     """
 
-    def __init__(self, session: BrokerSession, job: Hashable, pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        session: BrokerSession,
+        job: Hashable,
+        pause: Pause = asyncio.sleep,
+        bars: BarSpec | None = None,
+    ) -> None:
         self.session = session
         self.job = job
         self.turns = turns_of(session, bars)
