@@ -9,7 +9,7 @@ import typer
 from catalog.errors import WrongInput
 from core.options import Options
 from tui.cli import global_options
-from tui.commands import backtest, catalog, connect, demo, fetch, simulator
+from tui.commands import backtest, catalog, catalog_check, connect, demo, fetch, simulator
 from tui.commands.invocation import Invocation
 from tui.output import Output
 
@@ -25,6 +25,10 @@ app.command()(fetch.fetch)
 app.command()(simulator.simulator)
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(catalog.app, name="catalog")
+catalog.app.command()(catalog_check.check)
+catalog.app.command()(catalog_check.repair)
+catalog.app.command()(catalog_check.backfill)
+catalog.app.command()(catalog_check.undo)
 
 
 @app.callback()
