@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +48,10 @@ class InstrumentData:
 @dataclass(frozen=True, slots=True)
 class RunData:
     """Everything a run reads; `interval` is over bar opens, ns. `origin` says whether the bars
-    are simulated or real, as far as that is known."""
+    are simulated or real, as far as that is known. `hashes` are those of its fingerprint, where
+    they are known already."""
 
     instruments: tuple[InstrumentData, ...]
     interval: Interval
     origin: Origin | None = None
+    hashes: Mapping[str, str] | None = None

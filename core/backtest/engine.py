@@ -29,8 +29,9 @@ from core.backtest.data import InstrumentData
 from core.backtest.fee_model import OrderFees
 from core.backtest.feed import InstrumentFeed, load, windows
 from core.backtest.fees import FEES
+from core.backtest.fingerprint import source_hash
 from core.backtest.guard import Failure, guarded
-from core.backtest.orders import fills_of, orders_of
+from core.backtest.orders import balances_of, fills_of, orders_of
 from core.backtest.records import ENGINE_LOG
 from core.backtest.settling import Ended, Holding, settle
 from core.backtest.spec import Cash
@@ -55,7 +56,7 @@ class Traded:
         """What its positions are valued by."""
         seen, multiplier = self.feed.seen, float(self.instrument.multiplier)
         marks = Marks(self.data.instrument_id, seen.ts, seen.close, multiplier)
-        return Holding(self.data, marks, self.feed.notes)
+        return Holding(self.data, marks, self.feed.warnings)
 
 
 def simulate(task: Task, send: Callable[[Progress], None]) -> Outcome:
@@ -73,6 +74,8 @@ def simulate(task: Task, send: Callable[[Progress], None]) -> Outcome:
         tuple(fills_of(engine.cache)),
         _balance(engine, by_venue),
         seconds,
+        tuple(row for account in _accounts(engine, by_venue) for row in balances_of(account)),
+        source_hash(_strategy_class(task.spec.strategy)),
     )
     logger_flush()
     logging_sync_to_disk()
@@ -127,6 +130,7 @@ def _engine(
 ) -> BacktestEngine:
     engine = BacktestEngine(
         BacktestEngineConfig(
+            run_analysis=False,
             logging=LoggerConfig(
                 stdout_level=LogLevel.OFF,
                 fileout_level=LogLevel.WARNING,
@@ -135,7 +139,7 @@ def _engine(
                     file_name=ENGINE_LOG.removesuffix(".jsonl"),  # Nautilus adds it
                     file_format="json",
                 ),
-            )
+            ),
         )
     )
     currency = model.Currency.from_str(task.spec.starting_cash().currency)
@@ -151,11 +155,8 @@ def _engine(
             base_currency=currency,
             fee_model=fees,
         )
-    shipped = strategies.find(task.spec.strategy)
     parameters = strategies.parameters_of(task.spec.strategy, task.spec.parameters)
-    strategy = guarded(
-        getattr(importlib.import_module(shipped.module), shipped.class_name), failure
-    )
+    strategy = guarded(_strategy_class(task.spec.strategy), failure)
     sharing = Counter(each.venue for each in traded)
     for number, each in enumerate(traded, 1):
         engine.add_instrument(each.instrument)
@@ -193,6 +194,16 @@ def _run(
     failure.raise_again()
 
 
+def _strategy_class(name: str) -> Any:
+    shipped = strategies.find(name)
+    return getattr(importlib.import_module(shipped.module), shipped.class_name)
+
+
+def _accounts(engine: BacktestEngine, by_venue: dict[str, Decimal]) -> list[Any]:
+    found = (engine.cache.account_for_venue(model.Venue(venue)) for venue in by_venue)
+    return [account for account in found if account]
+
+
 def _balance(engine: BacktestEngine, by_venue: dict[str, Decimal]) -> float:
-    accounts = (engine.cache.account_for_venue(model.Venue(venue)) for venue in by_venue)
-    return math.fsum(account.balance_total().as_double() for account in accounts if account)
+    accounts = _accounts(engine, by_venue)
+    return math.fsum(account.balance_total().as_double() for account in accounts)

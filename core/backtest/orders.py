@@ -8,7 +8,7 @@ from nautilus_trader.common import Cache
 from nautilus_trader.model import OrderDenied, OrderFilled, OrderRejected
 
 from core.backtest.accounting import Fill
-from core.backtest.records import Order
+from core.backtest.records import Balance, Order
 
 _REFUSALS = (OrderDenied, OrderRejected)
 
@@ -27,6 +27,21 @@ def fills_of(cache: Cache) -> list[Fill]:
         if isinstance(event, OrderFilled)
     ]
     return sorted(fills, key=lambda fill: fill.ts)
+
+
+def balances_of(account: Any) -> list[Balance]:
+    """The balances of an account of Nautilus' at its start and after each change, by time."""
+    return [
+        Balance(
+            state.ts_event,
+            str(state.account_id),
+            balance.currency.code,
+            balance.total.as_double(),
+            balance.locked.as_double(),
+        )
+        for state in account.events
+        for balance in state.balances
+    ]
 
 
 def _in_order(cache: Cache) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Orders as rows, and the files a run leaves behind."""
+"""Orders and accounts as rows, and the files a run leaves behind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ EQUITY = "equity.parquet"
 FILLS = "fills.parquet"
 TRADES = "trades.parquet"
 ORDERS = "orders.parquet"
+POSITIONS = "positions.parquet"
+ACCOUNTS = "accounts.parquet"
 ENGINE_LOG = "engine.jsonl"
 
 REFUSED = frozenset({"DENIED", "REJECTED"})
@@ -35,3 +37,15 @@ class Order:
     def refused(self) -> bool:
         """Whether a risk check or the venue turned it away."""
         return self.status in REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The cash of one of Nautilus' accounts after something changed it, at `ts` (ns): in all, and
+    what of it is locked as margin."""
+
+    ts: int
+    account_id: str
+    currency: str
+    total: float
+    locked: float

@@ -6,95 +6,54 @@ index is a cache; deleted, it is built again from the folders.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from catalog.columns import Floats, Ints
 from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
-from core.backtest.accounting import Equity, Fill, Trade
+from catalog.layout import NANOS_PER_DAY
+from core.backtest.accounting import Equity, Fill, Position, Trade
 from core.backtest.metrics import Metrics
-from core.backtest.records import ENGINE_LOG, EQUITY, FILLS, ORDERS, TRADES, Order
+from core.backtest.records import (
+    ACCOUNTS,
+    ENGINE_LOG,
+    EQUITY,
+    FILLS,
+    ORDERS,
+    POSITIONS,
+    TRADES,
+    Balance,
+    Order,
+)
+from core.backtest.run_files import (
+    LOG,
+    REMARKS,
+    RESULT,
+    SPEC,
+    Remarks,
+    read_summary,
+    replace_json,
+    sync_folder,
+    write_json,
+)
+from core.backtest.run_files import RunResult as RunResult
+from core.backtest.run_files import RunSummary as RunSummary
+from core.backtest.run_index import RunIndex, Search
 from core.backtest.spec import RunSpec
-from core.backtest.tables import read_rows
-from core.backtest.venues import VenueDetected
+from core.backtest.tables import read_columns, read_rows
 
-type RunState = Literal["done", "failed"]
-
-_SPEC, _RESULT, _LOG = "spec.json", "result.json", "log.jsonl"
 _STAGING = ".staging"
 _INDEX = "index.sqlite"
-_INDEX_VERSION = 1
 _ENGINE_LINES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended. Without `metrics` it failed, for the reason in `error`."""
-
-    run_id: str
-    state: RunState
-    started: str
-    finished: str
-    venues: tuple[VenueDetected, ...] = ()
-    simulated: bool = False
-    """Whether the bars came from the simulator."""
-    warnings: tuple[str, ...] = ()
-    metrics: Metrics | None = None
-    error: dict[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The result as one JSON-able object."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Self:
-        """The result that `to_json` gave."""
-        metrics = record["metrics"]
-        return cls(
-            **{
-                **record,
-                "venues": tuple(VenueDetected(**venue) for venue in record["venues"]),
-                "warnings": tuple(record["warnings"]),
-                "metrics": None if metrics is None else Metrics(**metrics),
-            }
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """A run as a line of the history."""
-
-    spec: RunSpec
-    result: RunResult
-
-    @property
-    def run_id(self) -> str:
-        """Its name: when it was started, and something to tell apart those of one second."""
-        return self.result.run_id
-
-    @property
-    def simulated(self) -> bool:
-        """Whether it ran on simulated bars."""
-        return self.result.simulated
-
-    @property
-    def synthetic(self) -> bool:
-        """Whether an instrument was made up for it."""
-        return any(venue.synthetic for venue in self.result.venues)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +68,8 @@ class StoredRun(RunSummary):
     trades: tuple[Trade, ...]
     orders: tuple[Order, ...]
     log: tuple[dict[str, Any], ...]
+    positions: tuple[Position, ...] = ()
+    balances: tuple[Balance, ...] = ()
 
     @property
     def metrics(self) -> Metrics:
@@ -126,6 +87,7 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._index = RunIndex(folder / _INDEX)
 
     def begin(self, now: datetime) -> Path:
         """Make the folder a run writes into until it is kept or discarded; its name is the run's
@@ -134,73 +96,97 @@ class RunStore:
         Raises `CatalogUnusable` when nothing can be written.
         """
         run_id = f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
-        staging = self.folder / _STAGING / str(os.getpid()) / run_id
-        try:
-            self._sweep()
-            staging.mkdir(parents=True)
-        except OSError as error:
-            raise CatalogUnusable(
-                "runs cannot be stored",
-                f"{self.folder}: {error.strerror}",
-                "make the folder writable, or name another with --home",
-            ) from error
-        return staging
+        return self._staging(run_id)
 
     def keep(
         self, staging: Path, spec: RunSpec, result: RunResult, log: Sequence[dict[str, Any]]
     ) -> StoredRun:
-        """Let the run stand among the others."""
-        _write_json(staging / _SPEC, spec.to_json())
-        _write_json(staging / _RESULT, result.to_json())
-        (staging / _LOG).write_text("".join(json.dumps(line) + "\n" for line in log))
+        """Let the run stand among the others, on the disk before it is seen there."""
+        write_json(staging / SPEC, spec.to_json())
+        write_json(staging / RESULT, result.to_json())
+        (staging / LOG).write_text("".join(json.dumps(line) + "\n" for line in log))
+        sync_folder(staging, with_files=True)
         staging.rename(self.folder / result.run_id)
-        with self._index() as index:
-            _remember(index, spec, result)
+        sync_folder(self.folder)
         return self.load(result.run_id)
 
     def discard(self, staging: Path) -> None:
         """Leave nothing of a run that was not finished."""
         shutil.rmtree(staging, ignore_errors=True)
 
-    def list(self) -> list[RunSummary]:
-        """All runs, the newest first."""
+    def list(self, search: Search = Search()) -> list[RunSummary]:  # noqa: B008 (frozen)
+        """The runs that are looked for; all of them, the newest first, unless said otherwise.
+
+        Raises `WrongInput` for a metric that does not exist.
+        """
         if not self.folder.is_dir():
             return []
-        with self._index() as index:
-            self._catch_up(index)
-            rows = index.execute("SELECT spec, result FROM run ORDER BY run_id DESC").fetchall()
-        return [
-            RunSummary(RunSpec.from_json(json.loads(spec)), RunResult.from_json(json.loads(result)))
-            for spec, result in rows
-        ]
+        return self._index.find(search)
 
     def load(self, run_id: str) -> StoredRun:
         """One run with its tables.
 
         Raises `WrongInput` for an unknown id, `DataUnavailable` when its files are damaged.
         """
-        folder = self.folder / run_id
-        if not run_id or folder.parent != self.folder or not (folder / _RESULT).is_file():
-            newest = ", ".join(run.run_id for run in self.list()[:5]) or "none yet"
-            raise WrongInput(
-                f"there is no run '{run_id}'", f"the newest are {newest}", "choose one of them"
-            )
+        folder = self._folder_of(run_id)
         try:
-            spec, result = _read_json(folder)
-            done = result.state == "done"
+            summary = read_summary(folder)
+            log = tuple(_read_log(folder))
+            about = summary.spec, summary.result, summary.remarks
+            if summary.result.metrics is None:
+                return StoredRun(*about, _no_equity(), (), (), (), log)
             return StoredRun(
-                spec,
-                result,
-                _read_equity(folder / EQUITY) if done else _no_equity(),
-                tuple(read_rows(folder / FILLS, Fill)) if done else (),
-                tuple(read_rows(folder / TRADES, Trade)) if done else (),
-                tuple(read_rows(folder / ORDERS, Order)) if done else (),
-                tuple(_read_log(folder)),
+                *about,
+                _read_equity(folder / EQUITY),
+                _rows(folder / FILLS, Fill),
+                _rows(folder / TRADES, Trade),
+                _rows(folder / ORDERS, Order),
+                log,
+                _rows_if_any(folder / POSITIONS, Position),
+                _rows_if_any(folder / ACCOUNTS, Balance),
             )
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
             raise DataUnavailable(
                 f"run {run_id} cannot be read", str(error), "run it again", f"or delete {folder}"
             ) from error
+
+    def remark(self, run_id: str, remarks: Remarks) -> None:
+        """Keep what a person says of a run, in place of what was said before.
+
+        Raises `WrongInput` for an unknown id.
+        """
+        replace_json(self._folder_of(run_id) / REMARKS, remarks.to_json())
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run with all its files. Raises `WrongInput` for an unknown id."""
+        folder = self._folder_of(run_id)
+        # Away at once and whole; what is left of it when we die is swept.
+        gone = self._staging(f"deleted-{uuid4().hex[:6]}")
+        folder.rename(gone / run_id)
+        sync_folder(self.folder)
+        self.discard(gone)
+
+    def _folder_of(self, run_id: str) -> Path:
+        folder = self.folder / run_id
+        if not run_id or folder.parent != self.folder or not (folder / RESULT).is_file():
+            newest = ", ".join(run.run_id for run in self.list(Search(most=5))) or "none yet"
+            raise WrongInput(
+                f"there is no run '{run_id}'", f"the newest are {newest}", "choose one of them"
+            )
+        return folder
+
+    def _staging(self, name: str) -> Path:
+        folder = self.folder / _STAGING / str(os.getpid()) / name
+        try:
+            self._sweep()
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise CatalogUnusable(
+                "runs cannot be stored",
+                f"{self.folder}: {error.strerror}",
+                "make the folder writable, or name another with --home",
+            ) from error
+        return folder
 
     def _sweep(self) -> None:
         staging = self.folder / _STAGING
@@ -209,83 +195,31 @@ class RunStore:
                 if not Path(f"/proc/{owner.name}").exists():
                     shutil.rmtree(owner, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def _index(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(self._open_index()) as index, index:
-            yield index
 
-    def _open_index(self) -> sqlite3.Connection:
-        path = self.folder / _INDEX
-        try:
-            return _index_at(path)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:  # damaged: it holds nothing that the folders do not
-            path.unlink()
-            return _index_at(path)
-
-    def _catch_up(self, index: sqlite3.Connection) -> None:
-        """Take in folders that came and drop those that went without the index."""
-        known = {row[0] for row in index.execute("SELECT run_id FROM run")}
-        there = {
-            entry.name
-            for entry in os.scandir(self.folder)
-            if entry.is_dir() and not entry.name.startswith(".")
-        }
-        for gone in known - there:
-            index.execute("DELETE FROM run WHERE run_id = ?", (gone,))
-        for new in there - known:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                _remember(index, *_read_json(self.folder / new))
+def _rows[T](path: Path, kind: type[T]) -> tuple[T, ...]:
+    return tuple(read_rows(path, kind))
 
 
-def _index_at(path: Path) -> sqlite3.Connection:
-    index = sqlite3.connect(path, timeout=10)
-    if index.execute("PRAGMA user_version").fetchone()[0] != _INDEX_VERSION:
-        with index:
-            index.execute("DROP TABLE IF EXISTS run")
-            index.execute(
-                "CREATE TABLE IF NOT EXISTS run (run_id TEXT PRIMARY KEY, spec TEXT, result TEXT)"
-            )
-            index.execute(f"PRAGMA user_version = {_INDEX_VERSION}")
-    return index
-
-
-def _remember(index: sqlite3.Connection, spec: RunSpec, result: RunResult) -> None:
-    index.execute(
-        "INSERT OR REPLACE INTO run VALUES (?, ?, ?)",
-        (result.run_id, json.dumps(spec.to_json()), json.dumps(result.to_json())),
-    )
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def _read_json(folder: Path) -> tuple[RunSpec, RunResult]:
-    return (
-        RunSpec.from_json(json.loads((folder / _SPEC).read_text())),
-        RunResult.from_json(json.loads((folder / _RESULT).read_text())),
-    )
+def _rows_if_any[T](path: Path, kind: type[T]) -> tuple[T, ...]:
+    """The rows of a table that the first runs did not have."""
+    return _rows(path, kind) if path.exists() else ()
 
 
 def _read_equity(path: Path) -> Equity:
-    with pq.ParquetFile(path) as file:
-        table = file.read()
-    # Not `to_numpy`: it imports pandas into the dashboard, 0.7 s.
-    ts, value, gross = (
-        np.from_dlpack(cast(Any, table[name].combine_chunks())) for name in ("ts", "value", "gross")
-    )
-    return Equity(cast(Ints, ts), cast(Floats, value), cast(Floats, gross))
+    columns = read_columns(path)
+    columns.setdefault("benchmark", np.empty(0))
+    columns.setdefault("date", columns["ts"] // NANOS_PER_DAY)  # the first runs did not have it
+    return Equity(*(columns[name] for name in ("ts", "value", "gross", "date", "benchmark")))
 
 
 def _no_equity() -> Equity:
-    return Equity(np.empty(0, np.int64), np.empty(0), np.empty(0))
+    none = np.empty(0, np.int64)
+    return Equity(none, np.empty(0), np.empty(0), none, np.empty(0))
 
 
 def _read_log(folder: Path) -> Iterator[dict[str, Any]]:
     """Our lines, then the engine's, whose times are those of the simulation."""
-    for line in (folder / _LOG).read_text().splitlines():
+    for line in (folder / LOG).read_text().splitlines():
         yield json.loads(line)
     engine_log = folder / ENGINE_LOG
     if engine_log.exists():

@@ -79,9 +79,10 @@ class RunFinished(Event):
 
 
 async def run_backtest(
-    spec: RunSpec, data: RunData, store: RunStore, *, report: Report
+    spec: RunSpec, data: RunData, store: RunStore, *, report: Report, sweep: str = ""
 ) -> StoredRun:
-    """Run the spec on the data, whose files were checked, and store what comes out.
+    """Run the spec on the data, whose files were checked, and store what comes out, under the id
+    of the sweep it belongs to.
 
     Raises `WrongInput` for a run that would not be sound, and stores nothing; what ends a run on
     its way (`DataUnavailable` for a strategy that raises, `WorkerDied`) is stored as a failed run
@@ -96,7 +97,7 @@ async def run_backtest(
         log.report(RunStarted(staging.name, spec.strategy, spec.instruments))
         for venue in venues:
             log.report(venue)
-        return await _run(Task(spec, data, staging), venues, store, log)
+        return await _run(Task(spec, data, staging, sweep), venues, store, log)
     except (asyncio.CancelledError, WrongInput):
         await _to_the_end(asyncio.to_thread(store.discard, staging))
         raise
@@ -153,10 +154,27 @@ def _result(
     times = started.isoformat(), datetime.now(UTC).isoformat()
     if isinstance(outcome, QuarterdeckError):
         return RunResult(
-            run_id, "failed", *times, tuple(venues), simulated, error=outcome.as_record()
+            run_id,
+            "failed",
+            *times,
+            tuple(venues),
+            simulated,
+            error=outcome.as_record(),
+            interval=task.data.interval,
+            sweep=task.sweep,
         )
     return RunResult(
-        run_id, "done", *times, tuple(venues), simulated, outcome.warnings, outcome.metrics
+        run_id,
+        "done",
+        *times,
+        tuple(venues),
+        simulated,
+        outcome.warnings,
+        outcome.metrics,
+        notes=outcome.notes,
+        interval=task.data.interval,
+        fingerprint=outcome.fingerprint,
+        sweep=task.sweep,
     )
 
 

@@ -9,11 +9,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.layout import NANOS_PER_DAY
-from core.backtest.accounting import Equity, Fill, Marks, Trade, equity_curve, round_trips
+from core.backtest.accounting import (
+    Equity,
+    Fill,
+    Marks,
+    Position,
+    Trade,
+    equity_curve,
+    held_from_the_start,
+    positions,
+    round_trips,
+    valued,
+)
 from core.backtest.data import InstrumentData
+from core.backtest.fingerprint import Fingerprint
 from core.backtest.metrics import Counted, Metrics, compute
-from core.backtest.records import EQUITY, FILLS, ORDERS, TRADES, Order
-from core.backtest.tables import write_columns, write_rows
+from core.backtest.records import (
+    ACCOUNTS,
+    EQUITY,
+    FILLS,
+    ORDERS,
+    POSITIONS,
+    TRADES,
+    Balance,
+    Order,
+)
+from core.backtest.tables import columns_of, write_columns, write_rows
 from core.backtest.task import Outcome, Task
 from core.backtest.trading_dates import trading_dates
 
@@ -26,66 +47,63 @@ class Holding:
 
     data: InstrumentData
     marks: Marks
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What the engine leaves: `balance` is the cash of all its accounts."""
+    """What the engine leaves: `balance` is the cash of all its accounts, `balances` how it came
+    to that, `strategy` the hash of the strategy's source."""
 
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
     balance: float
     seconds: float
+    balances: tuple[Balance, ...] = ()
+    strategy: str = ""
 
 
 def settle(task: Task, holdings: Sequence[Holding], venues: Sequence[str], ended: Ended) -> Outcome:
     """Work out equity, trades and metrics, and write all tables into the task's folder."""
     cash = float(task.spec.starting_cash().amount)
     markets = [holding.marks for holding in holdings]
-    equity = equity_curve(cash, markets, ended.fills)
-    trades = round_trips(markets, ended.fills)
-    main = holdings[0].data
-    metrics = compute(
-        cash,
-        equity,
-        trades,
-        trading_dates(
-            equity.ts,
-            main.series[0].spec,
-            main.sessions,
-            str(main.info.get("time_zone") or "UTC"),
-        ),
-        benchmark(markets),
-        Counted(
-            rejected=sum(order.refused for order in ended.orders),
-            bars=sum(len(market.ts) for market in markets),
-            seconds=ended.seconds,
-        ),
-        _days_a_year(holdings),
+    fills = valued(markets, ended.fills)
+    equity = _equity(cash, holdings, fills)
+    trades = round_trips(markets, fills)
+    counted = Counted(
+        rejected=sum(order.refused for order in ended.orders),
+        bars=sum(len(market.ts) for market in markets),
+        seconds=ended.seconds,
     )
-    write_columns(
-        task.folder / EQUITY, {"ts": equity.ts, "value": equity.value, "gross": equity.gross}
-    )
-    write_rows(task.folder / FILLS, Fill, ended.fills)
+    metrics = compute(cash, equity, trades, fills, counted, _days_a_year(holdings))
+    write_columns(task.folder / EQUITY, columns_of(equity))
+    write_rows(task.folder / FILLS, Fill, fills)
     write_rows(task.folder / TRADES, Trade, trades)
     write_rows(task.folder / ORDERS, Order, ended.orders)
+    write_rows(task.folder / POSITIONS, Position, positions(markets, fills))
+    write_rows(task.folder / ACCOUNTS, Balance, ended.balances)
     warnings = [
-        *(note for holding in holdings for note in holding.notes),
-        *_about_accounts(task, venues),
+        *(warning for holding in holdings for warning in holding.warnings),
+        *_about_instruments(task),
         *_about_orders(ended.orders),
-        *_about_fills(markets, ended.fills),
+        *_about_fills(fills),
         *_about_worth(equity, metrics, ended),
     ]
-    return Outcome(metrics, tuple(warnings))
+    return Outcome(
+        metrics,
+        tuple(warnings),
+        tuple(_notes(task, venues)),
+        Fingerprint.of(task.spec, task.data, ended.strategy),
+    )
 
 
-def benchmark(markets: Sequence[Marks]) -> float:
-    """The mean of what each instrument gained from its first close to its last one."""
-    gains = [
-        float(market.close[-1] / market.close[0]) - 1 for market in markets if market.close[0] > 0
-    ]
-    return sum(gains) / len(gains) if gains else 0.0
+def _equity(cash: float, holdings: Sequence[Holding], fills: Sequence[Fill]) -> Equity:
+    markets = [holding.marks for holding in holdings]
+    ts, value, gross = equity_curve(cash, markets, fills)
+    main = holdings[0].data
+    zone = str(main.info.get("time_zone") or "UTC")
+    dates = trading_dates(ts, main.series[0].spec, main.sessions, zone)
+    return Equity(ts, value, gross, dates, held_from_the_start(cash, markets[0], ts))
 
 
 def _days_a_year(holdings: Sequence[Holding]) -> int | None:
@@ -96,18 +114,23 @@ def _days_a_year(holdings: Sequence[Holding]) -> int | None:
     return 365 if all(one.startswith(_CRYPTO_TYPES) for one in types) else 252
 
 
-def _about_accounts(task: Task, venues: Sequence[str]) -> Iterator[str]:
+def _notes(task: Task, venues: Sequence[str]) -> Iterator[str]:
+    """What is so in every run of its kind."""
+    yield "market orders fill at the close of the bar they were decided on"
+    if len(venues) > 1:
+        yield (
+            f"{task.spec.starting_cash()} split evenly over {len(venues)} accounts, one for each "
+            f"venue: {', '.join(venues)}"
+        )
+
+
+def _about_instruments(task: Task) -> Iterator[str]:
     for each in task.data.instruments:
         if each.definition is None:
             yield (
                 f"{each.instrument_id} is synthetic: taken as a stock in USD, multiplier 1, as no "
                 "instrument is stored"
             )
-    if len(venues) > 1:
-        yield (
-            f"{task.spec.starting_cash()} split evenly over {len(venues)} accounts, one for each "
-            f"venue: {', '.join(venues)}"
-        )
 
 
 def _about_orders(orders: Sequence[Order]) -> Iterator[str]:
@@ -119,25 +142,15 @@ def _about_orders(orders: Sequence[Order]) -> Iterator[str]:
         yield f"orders never answered: {unanswered}"
 
 
-def _about_fills(markets: Sequence[Marks], fills: Sequence[Fill]) -> Iterator[str]:
-    """Market orders fill at the close of the bar they were decided on; Nautilus fills what
-    exceeds a quarter of its volume one tick worse."""
+def _about_fills(fills: Sequence[Fill]) -> Iterator[str]:
+    """Nautilus fills what exceeds a quarter of a bar's volume one tick worse."""
     if not fills:
         yield "no order was filled"
-        return
-    off = sum(_off_the_close(market, fills) for market in markets)
-    yield "orders fill at the close of the bar they were decided on"
-    if off:
+    if off := sum(fill.slippage != 0 for fill in fills):
         yield (
-            f"{off} of {len(fills)} fills are not at that close: they paid the spread, or asked "
-            "for more than a quarter of the bar's volume"
+            f"{off} of {len(fills)} fills are not at the close of their bar: they paid the spread, "
+            "had a limit, or asked for more than a quarter of the bar's volume"
         )
-
-
-def _off_the_close(market: Marks, fills: Sequence[Fill]) -> int:
-    mine = [fill for fill in fills if fill.instrument_id == market.instrument_id]
-    bar = np.searchsorted(market.ts, [fill.ts for fill in mine], "right") - 1
-    return int(np.sum(market.close[bar] != [fill.price for fill in mine]))
 
 
 def _about_worth(equity: Equity, metrics: Metrics, ended: Ended) -> Iterator[str]:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.backtest.data import RunData
+from core.backtest.fingerprint import Fingerprint
 from core.backtest.metrics import Metrics
 from core.backtest.spec import RunSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A run for a worker. It writes its tables into `folder`."""
+    """A run for a worker. It writes its tables into `folder`. `sweep` is the id of the sweep it
+    belongs to, if any."""
 
     spec: RunSpec
     data: RunData
     folder: Path
+    sweep: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a worker found out, its tables aside."""
+    """What a worker found out, its tables aside. `warnings` can mislead the reader of the figures
+    who does not know them; `notes` are so in every run of its kind."""
 
     metrics: Metrics
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    fingerprint: Fingerprint
 
 
 def perform(task: Task, *, send: Callable[[Progress], None]) -> Outcome:

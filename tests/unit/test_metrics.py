@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from core.backtest.accounting import Equity, Trade
-from core.backtest.metrics import (
-    Counted,
-    Metrics,
-    compute,
-    daily_returns,
-    drawdowns,
-    max_drawdown,
-)
+from core.backtest.accounting import Equity, Fill, Trade
+from core.backtest.drawdowns import deepest, falls
+from core.backtest.metrics import Counted, Metrics, compute
+from core.backtest.periods import Closes, returns
 
 DAY = 86_400_000_000_000
 ONE, OTHER = 0.01, -0.005
 
 
-def run_of(values: list[float], trades: list[Trade] | None = None, cash: float = 100) -> Metrics:
-    """A run with one close a day."""
+def curve(values: list[float], gross: list[float] | None = None) -> Equity:
+    """One close a day; the benchmark stands still."""
     value = np.array(values, dtype=float)
-    equity = Equity(DAY * np.arange(1, len(value) + 1), value, np.zeros(len(value)))
-    dates = np.arange(len(value))
-    return compute(cash, equity, trades or [], dates, 0.0, Counted(0, len(value), 0.5))
+    held = np.zeros(len(value)) if gross is None else np.array(gross, dtype=float)
+    days = np.arange(len(value))
+    return Equity(DAY * (days + 1), value, held, days, np.full(len(value), 100.0))
+
+
+def run_of(
+    values: list[float],
+    trades: list[Trade] | None = None,
+    fills: list[Fill] | None = None,
+    gross: list[float] | None = None,
+) -> Metrics:
+    """A run of 100 with one close a day."""
+    return compute(
+        100, curve(values, gross), trades or [], fills or [], Counted(0, len(values), 0.5)
+    )
 
 
 def trade(net: float, *, closed: bool = True) -> Trade:
@@ -39,18 +48,19 @@ def alternating(days: int) -> list[float]:
 
 
 def test_the_starting_cash_is_the_first_peak() -> None:
-    assert max_drawdown(100, np.array([90.0, 95.0])) == pytest.approx(0.1)
-    assert drawdowns(100, np.array([110.0, 99.0, 120.0])).tolist() == pytest.approx([0, 0.1, 0])
+    assert deepest(100, np.array([90.0, 95.0])) == pytest.approx(0.1)
+    assert falls(100, np.array([110.0, 99.0, 120.0])).tolist() == pytest.approx([0, 0.1, 0])
 
 
 def test_daily_returns_run_from_close_to_close_and_from_the_cash() -> None:
     value, dates = np.array([101, 110, 105, 121, 99.0]), np.array([5, 5, 6, 6, 9])
-    expected = [0.1, 121 / 110 - 1, 99 / 121 - 1]
-    assert daily_returns(100, value, dates).tolist() == pytest.approx(expected)
+    closes = Closes.of(100, Equity(dates, value, value, dates, np.empty(0)))
+    assert closes.date.tolist() == [5, 6, 9]
+    assert returns(closes.value).tolist() == pytest.approx([0.1, 121 / 110 - 1, 99 / 121 - 1])
 
 
 def test_an_emptied_account_has_no_daily_returns() -> None:
-    assert len(daily_returns(100, np.array([50.0, -1.0]), np.array([0, 1]))) == 0
+    assert len(returns(np.array([100, 50.0, -1.0]))) == 0
 
 
 def test_nothing_is_scaled_to_a_year_before_twenty_days() -> None:
@@ -62,11 +72,10 @@ def test_nothing_is_scaled_to_a_year_before_twenty_days() -> None:
 
 
 def test_bars_longer_than_a_day_give_no_daily_returns() -> None:
-    value = np.array(alternating(30))
-    equity = Equity(7 * DAY * np.arange(1, 31), value, np.zeros(30))
-    got = compute(100, equity, [], np.arange(30), 0.0, Counted(0, 30, 1), None)
+    values = alternating(30)
+    got = compute(100, curve(values), [], [], Counted(0, 30, 1), None)
     assert (got.days, got.sharpe, got.cagr) == (0, None, None)
-    assert got.total_return == pytest.approx(value[-1] / 100 - 1)
+    assert got.total_return == pytest.approx(values[-1] / 100 - 1)
 
 
 def test_ratios_by_their_definitions() -> None:
@@ -105,10 +114,65 @@ def test_without_trades_their_figures_are_not_available() -> None:
 
 
 def test_exposure_and_leverage_come_from_what_was_held() -> None:
-    equity = Equity(
-        DAY * np.arange(1, 5), np.array([100, 100, 50, 100.0]), np.array([0, 80, 100, 0.0])
-    )
-    got = compute(100, equity, [], np.arange(4), 0.0, Counted(0, 4, 1))
+    gross = [0.0, 80, 100, 0]
+    got = run_of([100, 100, 50, 100], gross=gross)
     assert (got.exposure, got.leverage) == (0.5, 2)
-    equity.value[2] = -1
-    assert compute(100, equity, [], np.arange(4), 0.0, Counted(0, 4, 1)).leverage is None
+    assert run_of([100, 100, -1, 100], gross=gross).leverage is None
+
+
+def test_the_longest_time_flat_runs_from_the_sale_to_the_next_purchase() -> None:
+    got = run_of([100.0] * 8, gross=[0, 0, 5, 0, 0, 0, 5, 0])
+    assert got.longest_flat == 3 * DAY
+    assert run_of([100.0] * 3, gross=[5, 5, 5]).longest_flat == 0
+
+
+def test_the_longest_drawdown_runs_from_its_peak_to_its_recovery_or_the_end() -> None:
+    assert run_of([110, 100, 105, 110, 109, 111]).longest_drawdown == 3 * DAY
+    assert run_of([110, 100, 105]).longest_drawdown == 2 * DAY
+    assert run_of([100, 101, 102]).longest_drawdown == 0
+
+
+def test_turnover_counts_purchases_and_sales_against_mean_equity() -> None:
+    fills = [Fill(1, "A.X", "1", 1, 60, 0, value=60), Fill(2, "A.X", "2", -1, 90, 0, value=90)]
+    assert run_of([90, 110], fills=fills).turnover == 1.5
+
+
+def test_costs_are_shares_of_what_was_made_before_them() -> None:
+    fills = [Fill(1, "A.X", "1", 1, 60, fee=2, slippage=3)]
+    made = run_of([115], fills=fills)  # 15 after costs, 20 before
+    assert (made.fees, made.slippage) == (2, 3)
+    assert (made.fees_share, made.slippage_share) == (0.1, 0.15)
+    lost = run_of([90], fills=fills)
+    assert (lost.fees_share, lost.slippage_share) == (None, None)
+
+
+def test_trades_by_size_and_length() -> None:
+    trades = [
+        Trade("A", "long", 1, 0, 50, 4, 60, pnl=10, fees=0, value=50),
+        Trade("A", "short", 1, 4, 50, 6, 55, pnl=-5, fees=1, value=50),
+        Trade("A", "long", 1, 6, 50, 12, 52, pnl=2, fees=0, value=50),
+        Trade("A", "long", 1, 12, 50, None, None, pnl=99, fees=0, value=50),
+    ]
+    got = run_of([100, 106], trades)
+    assert (got.average_win, got.average_loss) == (6, 6)
+    assert (got.best_trade, got.worst_trade, got.expectancy) == (10, -6, 2)
+    assert got.average_gain == pytest.approx((0.2 - 0.12 + 0.04) / 3)
+    assert got.average_holding == 4
+
+
+def test_the_benchmark_has_the_figures_of_its_own_curve() -> None:
+    held = np.array(alternating(40))
+    equity = replace(curve([100.0] * 40), benchmark=held)
+    got = compute(100, equity, [], [], Counted(0, 40, 1))
+    alone = run_of(alternating(40))
+    assert got.benchmark is not None
+    assert got.benchmark_return == alone.total_return
+    for name in ("total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown"):
+        assert getattr(got.benchmark, name) == getattr(alone, name)
+    unpriced = compute(100, replace(equity, benchmark=np.empty(0)), [], [], Counted(0, 40, 1))
+    assert unpriced.benchmark is None
+
+
+def test_metrics_survive_json() -> None:
+    got = run_of(alternating(40), [trade(5)])
+    assert Metrics.from_json(json.loads(json.dumps(asdict(got)))) == got

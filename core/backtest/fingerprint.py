@@ -1,0 +1,109 @@
+"""What a run stood on, as hashes: enough to say later whether it would stand on the same."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from catalog import files
+from catalog.coverage import Interval
+from catalog.encoding import content_hash
+from core.backtest.data import RunData
+from core.backtest.spec import RunSpec
+
+_SEVERAL_VERSIONS = ("ts_event", "ts_init", "info")
+"""What differs between stored versions of an instrument without a difference to a run."""
+_NOT_OURS = ("nautilus_trader", "builtins", "typing", "abc")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """SHA-256 hashes. `spec` is of what was asked, with the range it came to; `data` of the bars
+    in that range, by series, and of the definitions, by instrument; `strategy` of the source files
+    of its class, the classes below it and its parameters. `engine` is Nautilus' version."""
+
+    spec: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    strategy: str = ""
+    engine: str = ""
+
+    @classmethod
+    def of(cls, spec: RunSpec, data: RunData, strategy: str) -> Self:
+        """The fingerprint of a run. Reads the files that reach beyond its range, and the footers
+        of the others."""
+        asked = {"spec": spec.to_json(), "interval": data.interval}
+        return cls(_hash(asked), data_hashes(data), strategy, version("nautilus_trader"))
+
+    def changes(self, other: Fingerprint) -> tuple[str, ...]:
+        """What differs between the two, in words."""
+        found = []
+        if self.spec != other.spec:
+            found.append("the spec, or the range it comes to")
+        names = sorted(self.data.keys() | other.data.keys())
+        differing = [name for name in names if self.data.get(name) != other.data.get(name)]
+        if differing:
+            found.append(f"the data: {', '.join(differing)}")
+        if self.strategy != other.strategy:
+            found.append("the source of the strategy")
+        if self.engine != other.engine:
+            found.append(f"NautilusTrader: {self.engine} before, {other.engine} now")
+        return tuple(found)
+
+
+def data_hashes(data: RunData) -> dict[str, str]:
+    """The hash of each series' bars in the range, and of each definition that was stored.
+
+    What a later fetch adds to the files, before or after the range, makes no difference.
+    """
+    if data.hashes is not None:
+        return dict(data.hashes)
+    found = {}
+    for each in data.instruments:
+        if each.definition is not None:
+            found[each.instrument_id] = _hash(
+                {
+                    key: each.definition[key]
+                    for key in each.definition
+                    if key not in _SEVERAL_VERSIONS
+                }
+            )
+        for series in each.series:
+            parts = "".join(_bar_hashes(sorted(each.files_of(series)), data.interval))
+            found[str(series)] = hashlib.sha256(parts.encode()).hexdigest()
+    return found
+
+
+def source_hash(kind: type) -> str:
+    """The hash of the source files of a class and its bases, Nautilus' own aside. To be called
+    where the class is loaded, in a worker process."""
+    paths = {
+        Path(inspect.getfile(base))
+        for base in kind.__mro__
+        if base.__module__.partition(".")[0] not in _NOT_OURS
+    }
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
+
+
+def _bar_hashes(paths: list[Path], interval: Interval) -> Iterator[str]:
+    """The content hash of the bars of each file that are in the range, as its footer would say it
+    if it held no others."""
+    start, end = interval
+    for path in paths:
+        file = files.inspect(path)
+        if file is None or file.last <= start or file.first > end:
+            continue
+        if file.asked is not None and start < file.first and file.last <= end:
+            yield file.asked.sha256
+            continue
+        if len(bars := files.read(path).between(start, end)):
+            yield content_hash(bars)
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
