@@ -231,10 +231,10 @@ def test_any_decimals_come_back_value_for_value(
 ) -> None:
     path = tmp_path_factory.mktemp("prices") / "p.csv"
     lines = [
-        f"{np.datetime64('2024-01-01') + np.timedelta64(day, 'D')},{price:f},{price:f},{price:f},{price:f},1"
+        ",".join([str(np.datetime64("2024-01-01") + np.timedelta64(day, "D")), *[f"{price:f}"] * 4])
         for day, price in enumerate(prices)
     ]
-    path.write_text("\n".join(["date,o,h,l,c,v", *lines]))
+    path.write_text("\n".join(["date,o,h,l,c", *lines]))
     bars = read(path, DAYS).bars
     assert [Decimal(value).scaleb(-bars.price_precision) for value in bars.close.tolist()] == prices
 
