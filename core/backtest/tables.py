@@ -17,7 +17,7 @@ _ARROW = {"int": pa.int64(), "float": pa.float64(), "str": pa.string()}
 
 def write_columns(path: Path, columns: Mapping[str, Any]) -> None:
     """Write columns of equal length."""
-    pq.write_table(pa.table(dict(columns)), path, compression="zstd", use_dictionary=False)
+    _write(path, pa.table(dict(columns)))
 
 
 def columns_of(arrays: Any) -> dict[str, Any]:
@@ -37,13 +37,18 @@ def read_columns(path: Path) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def write_rows[T](path: Path, kind: type[T], rows: Sequence[T]) -> None:
-    """Write rows of a dataclass whose fields are int, float or str, each perhaps `| None`."""
+def table_of[T](kind: type[T], rows: Sequence[T]) -> pa.Table:
+    """Rows of a dataclass whose fields are int, float or str, each perhaps `| None`."""
     columns = {}
     for field in _fields(kind):
         arrow = _ARROW[str(field.type).removesuffix(" | None")]
         columns[field.name] = pa.array([getattr(row, field.name) for row in rows], arrow)
-    write_columns(path, columns)
+    return pa.table(columns)
+
+
+def write_rows[T](path: Path, kind: type[T], rows: Sequence[T]) -> None:
+    """Write rows as `table_of` makes them a table."""
+    _write(path, table_of(kind, rows))
 
 
 def read_rows[T](path: Path, kind: type[T]) -> list[T]:
@@ -51,6 +56,10 @@ def read_rows[T](path: Path, kind: type[T]) -> list[T]:
     with pq.ParquetFile(path) as file:
         columns = file.read().to_pydict()
     return [kind(*row) for row in zip(*(columns[each.name] for each in _fields(kind)), strict=True)]
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    pq.write_table(table, path, compression="zstd", use_dictionary=False)
 
 
 def _fields(kind: Any) -> tuple[dataclasses.Field[Any], ...]:
