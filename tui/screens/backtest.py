@@ -90,6 +90,7 @@ class BacktestScreen(BaseScreen):
         self._started: dict[int, RunningRun] = {}
         self._offered: frozenset[str] = frozenset({"new"})
         self._loaded = False
+        self._reading = asyncio.Lock()
 
     def compose_body(self) -> ComposeResult:
         with ContentSwitcher(id="places", initial="results"):
@@ -206,7 +207,8 @@ class BacktestScreen(BaseScreen):
             self.query_one(ResultView).show_message("Result", _NOTHING)
 
     async def _read_history(self, workspace: Workspace) -> None:
-        self._runs = await asyncio.to_thread(workspace.runs.list)
+        async with self._reading:
+            self._runs = await asyncio.to_thread(workspace.runs.list)
         today = datetime.now(UTC)
         self.query_one("#history", ResultTable).show(
             [history_row(run, today) for run in self._runs]
