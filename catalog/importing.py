@@ -151,7 +151,7 @@ def plan_import(catalog: Catalog, request: ImportRequest) -> ImportPlan:
         rows.bars.ts, held.ts, assume_unique=True, return_indices=True
     )
     same = int(_equal(rows.bars.take(ours), held.take(theirs)).sum())
-    covered, answered = catalog.covered(series), _answered(rows.bars, series.spec)
+    covered, answered = catalog.covered(series), answered_days(rows.bars, series.spec)
     rewrite = _rewrite(catalog, request, rows.bars, hours, stored)
     return ImportPlan(
         request=request,
@@ -266,7 +266,7 @@ def _rewrite(
     stored: Definition | None,
 ) -> Rewrite:
     series = request.series
-    answered, covered = _answered(bars, series.spec), catalog.covered(series)
+    answered, covered = answered_days(bars, series.spec), catalog.covered(series)
     without: list[Interval] = []
     if request.overlap == "overwrite":
         without = [(answered[0][0], answered[-1][1])]
@@ -283,7 +283,7 @@ def _rewrite(
     )
 
 
-def _answered(bars: BarColumns, spec: BarSpec) -> list[Interval]:
+def answered_days(bars: BarColumns, spec: BarSpec) -> list[Interval]:
     """What the bars cover, over opens: each day from its first to its last bar, for nobody says
     that there are none on other days."""
     opens = open_of(bars.ts, spec)

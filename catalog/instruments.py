@@ -28,6 +28,7 @@ _FOLDERS = {
     "FuturesSpread": "futures_spread",
     "OptionContract": "option_contract",
     "OptionSpread": "option_spread",
+    "CryptoOption": "crypto_option",
     "CurrencyPair": "currency_pair",
     "IndexInstrument": "index_instrument",
     "Commodity": "commodity",
