@@ -1,14 +1,15 @@
-"""Bars of any size, aggregated from the simulated minutes of one session after another."""
+"""Bars of any size, aggregated from the minutes or seconds of one session after another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.simulator.contracts import Instrument
 from core.simulator.hours import sessions
-from core.simulator.market import Floats, Ints, Market, Minutes
+from core.simulator.market import Market
+from core.simulator.steps import Floats, Ints, Steps
+from core.simulator.universe import Instrument
 
 MINUTE = 60
 OPEN, HIGH, LOW, CLOSE = range(4)
@@ -73,6 +74,25 @@ class Bars:
             _total(self.count, firsts),
         )
 
+    def restated(self, prices: float, shares: int) -> "Bars":
+        """The same bars after corporate actions: prices and volumes multiplied."""
+        return replace(
+            self,
+            prices=np.rint(self.prices * prices).astype(np.int64),
+            volume=np.where(self.volume > 0, self.volume * shares, self.volume),
+            turnover=self.turnover * prices * np.where(self.volume > 0, shares, 1),
+        )
+
+    def averaged(self) -> "Bars":
+        """BID_ASK bars in the end: time average of the bid as open, of the ask as close.
+
+        Until then ``turnover`` sums the mid price of ``count`` steps, and open and close hold the
+        distance of bid and ask from it, so that bars can be grouped.
+        """
+        prices = self.prices.copy()
+        prices[[OPEN, CLOSE]] += np.rint(self.turnover / self.count).astype(np.int64)
+        return replace(self, prices=prices, count=np.full(len(self), -1))
+
 
 def _total(counts: Ints, firsts: NDArray[np.intp]) -> Ints:
     """Sums over runs; runs of -1, which stands for none, stay -1."""
@@ -83,8 +103,9 @@ def _total(counts: Ints, firsts: NDArray[np.intp]) -> Ints:
 class BarSource:
     """Bars of one market, in the prices a ``whatToShow`` asks for.
 
-    ``what`` is TRADES, MIDPOINT, BID or ASK; ``until`` is an epoch second: nothing of what happens
-    from it on is in the answer, and the bar it falls into is unfinished.
+    ``what`` is TRADES, MIDPOINT, BID, ASK or BID_ASK (see ``Bars.averaged``); ``until`` is an
+    epoch second: nothing of what happens from it on is in the answer, and the bar it falls into is
+    unfinished.
     """
 
     def __init__(self, market: Market) -> None:
@@ -98,9 +119,9 @@ class BarSource:
 
         So the hours of a US stock begin at 09:30, 10:00, 11:00, as recorded from a real gateway.
         """
-        bars = self._minutes(instrument, index, what, regular=regular, until=until)
-        if bars is None or step == MINUTE:
-            return bars
+        bars = self._finest(instrument, index, what, step=step, regular=regular, until=until)
+        if bars is None:
+            return None
         table = sessions(instrument.hours)
         slots = (bars.start + table.utc_offset(index)) // step
         return bars.grouped(np.flatnonzero(np.diff(slots, prepend=-1)))
@@ -116,50 +137,52 @@ class BarSource:
     def _one_bar(
         self, instrument: Instrument, index: int, what: str, regular: bool, until: int
     ) -> Bars | None:
-        bars = self._minutes(instrument, index, what, regular=regular, until=until)
+        bars = self._finest(instrument, index, what, step=MINUTE, regular=regular, until=until)
         return None if bars is None else bars.grouped(np.array([0]))
 
-    def _minutes(
-        self, instrument: Instrument, index: int, what: str, *, regular: bool, until: int
+    def _finest(
+        self, instrument: Instrument, index: int, what: str, *, step: int, regular: bool, until: int
     ) -> Bars | None:
-        minutes = self._market.minutes(instrument, index)
+        """Minutes, the last of them perhaps unfinished, or seconds where ``step`` wants them."""
         opened, closed = sessions(instrument.hours).span(index, regular=regular)
         end = min(closed, until)
-        kept = slice(*np.searchsorted(minutes.start, (opened, end)))
+        if step < MINUTE:
+            steps = self._market.seconds(instrument, index)
+            return self._shown(instrument, index, steps, what, opened, end)
+        steps = self._market.minutes(instrument, index)
+        whole = self._shown(instrument, index, steps, what, opened, end - end % MINUTE)
+        if end % MINUTE == 0:
+            return whole
+        steps = self._market.seconds(instrument, index)
+        begun = self._shown(instrument, index, steps, what, max(opened, end - end % MINUTE), end)
+        if begun is None:
+            return whole
+        minute = begun.grouped(np.array([0]))
+        return minute if whole is None else Bars.joined([whole, minute])
+
+    def _shown(
+        self, instrument: Instrument, index: int, steps: Steps, what: str, begin: int, end: int
+    ) -> Bars | None:
+        """The steps from ``begin`` to ``end`` as bars of what is to be shown."""
+        kept = slice(*np.searchsorted(steps.start, (begin, end)))
         if kept.start >= kept.stop:
             return None
-        bars = _shown(minutes, kept, what, instrument.half_spread)
-        unfinished = end - int(bars.start[-1])
-        return bars if unfinished >= MINUTE else _cut_last(bars, unfinished / MINUTE)
-
-
-def _shown(minutes: Minutes, kept: slice, what: str, half_spread: int) -> Bars:
-    start = minutes.start[kept]
-    if what == "TRADES":
-        return Bars(
-            start,
-            minutes.last[:, kept],
-            minutes.volume[kept],
-            minutes.turnover[kept],
-            minutes.count[kept],
-        )
-    shift = {"BID": -half_spread, "MIDPOINT": 0, "ASK": half_spread}[what]
-    none = np.full(len(start), -1)
-    return Bars(start, minutes.mid[:, kept] + shift, none, none.astype(float), none)
-
-
-def _cut_last(bars: Bars, part: float) -> Bars:
-    """The last minute as it stood when only ``part`` of it (0 to 1) had passed."""
-    prices, volume, turnover = bars.prices.copy(), bars.volume.copy(), bars.turnover.copy()
-    opened, highest, lowest, closed = prices[:, -1]
-    now = opened + round((closed - opened) * part)
-    prices[:, -1] = (
-        opened,
-        max(opened, now, opened + round((highest - opened) * part)),
-        min(opened, now, opened - round((opened - lowest) * part)),
-        now,
-    )
-    if volume[-1] > 0:
-        volume[-1] = max(1, int(volume[-1] * part))
-        turnover[-1] *= volume[-1] / bars.volume[-1]
-    return Bars(bars.start, prices, volume, turnover, np.minimum(bars.count, volume))
+        start = steps.start[kept]
+        if what == "TRADES":
+            return Bars(
+                start,
+                steps.last[:, kept],
+                steps.volume[kept],
+                steps.turnover[kept],
+                steps.count[kept],
+            )
+        day = sessions(instrument.hours).trading_date(index)
+        half_spread = instrument.half_spread * instrument.tick_on(day)
+        mid, none = steps.mid[:, kept], np.full(len(start), -1)
+        if what == "BID_ASK":
+            nothing = np.zeros_like(mid[OPEN])
+            prices = np.stack((nothing, mid[HIGH], mid[LOW], nothing))
+            apart = half_spread * np.array([[-1], [1], [-1], [1]])
+            return Bars(start, prices + apart, none, mid.mean(axis=0), np.ones_like(none))
+        shift = {"BID": -half_spread, "MIDPOINT": 0, "ASK": half_spread}[what]
+        return Bars(start, mid + shift, none, none.astype(float), none)

@@ -31,6 +31,7 @@ from core.simulator.queries import (
     SCHEDULE,
     BarQuery,
     HeadQuery,
+    TickQuery,
     lacks_zone,
     no_data,
     no_history,
@@ -49,7 +50,7 @@ TOO_MANY_MESSAGES = (100, "Max rate of messages per second has been exceeded.")
 PACING_VIOLATION = "Historical data request pacing violation"
 # What needs a contract, and so fails in the minutes in which none is known.
 CONTRACT_REQUESTS = ("contract_details", *HISTORY)
-type HistoryQuery = BarQuery | HeadQuery
+type HistoryQuery = BarQuery | HeadQuery | TickQuery
 
 
 class Unanswered(Exception):
@@ -83,6 +84,7 @@ class Client:
             87: (0, self._head_timestamp),
             90: (0, self._cancel_head_timestamp),
             91: (None, self._market_rule),
+            96: (0, self._historical_ticks),
         }
 
     async def serve(self) -> None:
@@ -297,7 +299,7 @@ class Client:
     def _matching_symbols(self, request_id: int, fields: Fields) -> None:
         pattern = fields.text()
         self._note("matching_symbols", {"pattern": pattern})
-        samples = contracts.symbol_samples(request_id, pattern)
+        samples = contracts.symbol_samples(request_id, pattern, self._gateway.now().date())
         self._when_possible(request_id, "matching_symbols", partial(self._send, *samples))
 
     def _market_rule(self, _request_id: int, fields: Fields) -> None:
@@ -328,6 +330,13 @@ class Client:
         history, now = self._gateway.history, self._gateway.now()
         answer = partial(history.head_timestamp, request_id, query, now)
         self.inquiries.start(request_id, "head_timestamp", answer, fault)
+
+    def _historical_ticks(self, request_id: int, fields: Fields) -> None:
+        query = TickQuery.read(fields)
+        fault = self._note("historical_ticks", _asked(query, request_id))
+        self._admit(request_id, "historical_ticks", query, small=True)
+        answer = partial(self._gateway.ticks.answer, request_id, query, self._gateway.now())
+        self.inquiries.start(request_id, "historical_ticks", answer, fault)
 
     def _cancel_historical_bars(self, request_id: int, _fields: Fields) -> None:
         self._gateway.requests.append(Request("cancel_historical_bars", {"id": request_id}))

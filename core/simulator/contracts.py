@@ -1,102 +1,18 @@
-"""The universe: which contracts exist, what they are like, and how a description finds them."""
+"""How a description finds contracts, and how a gateway describes them."""
 
-import tomllib
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
-from functools import cache
-from importlib.resources import files
-from typing import Any, Self
+from typing import Self
 
 from core.simulator.protocol import UNSET_INTEGER, Fields, Refusal
+from core.simulator.universe import Instrument, front, futures_of, tables, universe
 
 # IBKR renamed the exchange; both names still find it.
 EXCHANGE_ALIASES = {"ISLAND": "NASDAQ"}
 SYMBOL_SAMPLES = 16
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """One contract and the character of its simulated prices (see ``universe.toml``)."""
-
-    con_id: int
-    symbol: str
-    type: str
-    local_symbol: str
-    trading_class: str
-    exchange: str
-    primary: str
-    currency: str
-    multiplier: str
-    expiry: date | None
-    long_name: str
-    stock_type: str
-    industry: tuple[str, str, str]
-    isin: str
-    under_con_id: int
-    time_zone: str
-    hours: str
-    tick: Decimal
-    market_rule: int
-    aggregation_group: int | None
-    suggested_size: str
-    order_types: str
-    exchanges: tuple[str, ...]
-    derivatives: tuple[str, ...]
-    head: date
-    price: float
-    path: int
-    volatility: float
-    drift: float
-    half_spread: int
-    volume: int
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        """An instrument from a row of the universe, its type's defaults filled in."""
-        return cls(
-            con_id=row["con_id"],
-            symbol=row["symbol"],
-            type=row["type"],
-            local_symbol=row.get("local_symbol", row["symbol"]),
-            trading_class=row["trading_class"],
-            exchange=row["exchange"],
-            primary=row.get("primary", ""),
-            currency=row["currency"],
-            multiplier=row.get("multiplier", ""),
-            expiry=row.get("expiry"),
-            long_name=row["long_name"],
-            stock_type=row.get("stock_type", ""),
-            industry=tuple(row.get("industry", ("", "", ""))),
-            isin=row.get("isin", ""),
-            under_con_id=row.get("under_con_id", 0),
-            time_zone=row["time_zone"],
-            hours=row["hours"],
-            tick=Decimal(row["tick"]),
-            market_rule=row["market_rule"],
-            aggregation_group=row.get("aggregation_group"),
-            suggested_size=row["suggested_size"],
-            order_types=row["order_types"],
-            exchanges=tuple(row["exchanges"].split(",")),
-            derivatives=tuple(row["derivatives"]),
-            head=row["head"],
-            price=row["price"],
-            path=row.get("path", row["con_id"]),
-            volatility=row["volatility"],
-            drift=row["drift"],
-            half_spread=row["half_spread"],
-            volume=row["volume"],
-        )
-
-    @property
-    def decimals(self) -> int:
-        """Decimals of the tick, and so of every price."""
-        return -int(self.tick.as_tuple().exponent)
-
-    def expired(self, today: date) -> bool:
-        """Whether the contract's last trading day is over."""
-        return self.expiry is not None and self.expiry < today
+# When trading ends on the last day, on the clock of the exchange.
+LAST_TRADE = {"FUT": "08:30:00", "CONTFUT": "08:30:00", "OPT": "16:00:00"}
 
 
 @dataclass(frozen=True)
@@ -107,6 +23,8 @@ class Description:
     symbol: str
     type: str
     expiry: str
+    strike: str
+    right: str
     multiplier: str
     exchange: str
     primary: str
@@ -118,18 +36,13 @@ class Description:
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """The 12 contract fields every request carries, and ``includeExpired`` after them."""
-        con_id, symbol, type_, expiry = (
-            fields.integer(),
-            fields.text(),
-            fields.text(),
-            fields.text(),
-        )
-        fields.skip(2)  # strike and right: there are no options here
         return cls(
-            con_id=con_id,
-            symbol=symbol,
-            type=type_,
-            expiry=expiry,
+            con_id=fields.integer(),
+            symbol=fields.text(),
+            type=fields.text(),
+            expiry=fields.text(),
+            strike=fields.text(),
+            right=fields.text(),
             multiplier=fields.text(),
             exchange=fields.text(),
             primary=fields.text(),
@@ -141,7 +54,7 @@ class Description:
 
     def matches(self, instrument: Instrument, today: date) -> bool:
         """Whether this describes ``instrument`` as of ``today`` (exchange date)."""
-        if instrument.expired(today) and not self.include_expired:
+        if not self._reaches(instrument, today):
             return False
         if self.exchange and not _is_listed(instrument, self.exchange):
             return False
@@ -155,12 +68,29 @@ class Description:
             (self.multiplier, instrument.multiplier),
             (self.trading_class, instrument.trading_class),
             (_exchange(self.primary), instrument.primary),
+            (self.right[:1], instrument.right),
+            (_number(self.strike), _number(instrument.strike)),
         )
         return (
             bool(self.symbol or self.local_symbol)
             and all(not ours or ours == theirs for ours, theirs in wanted)
             and _expiry_text(instrument).startswith(self.expiry)
         )
+
+    def _reaches(self, instrument: Instrument, today: date) -> bool:
+        """Whether it is still listed, or a future and asked for in spite of its expiry."""
+        if instrument.delisted is not None and instrument.delisted < today:
+            return False
+        still_found = self.include_expired and instrument.type == "FUT"
+        return still_found or not instrument.expired(today)
+
+
+def _number(text: str) -> float:
+    """A strike; clients write none as nothing or as 0.0."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return -1.0
 
 
 def _exchange(name: str) -> str:
@@ -175,34 +105,24 @@ def _expiry_text(instrument: Instrument) -> str:
     return f"{instrument.expiry:%Y%m%d}" if instrument.expiry else ""
 
 
-@cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads((files("core.simulator") / "universe.toml").read_text())
-
-
-@cache
-def universe() -> tuple[Instrument, ...]:
-    """Every instrument of the simulated gateway, in the order of ``universe.toml``."""
-    return tuple(Instrument.from_row(row) for row in _rows())
-
-
-def _rows() -> Iterator[dict[str, Any]]:
-    tables = _tables()
-    for contract in tables["contract"]:
-        row = contract
-        if "product" in contract:
-            product = contract["product"]
-            shared = {"type": "FUT", "symbol": product, "trading_class": product}
-            row = shared | tables["product"][product] | contract
-        yield tables[row["type"]] | row
-
-
 def find(description: Description, today: date) -> list[Instrument]:
     """The instruments a description means; error 200 when there is none."""
-    found = [instrument for instrument in universe() if description.matches(instrument, today)]
+    if description.type == "CONTFUT":
+        return [_continuous(description, today)]
+    listed = (instrument.as_of(today) for instrument in universe())
+    found = [instrument for instrument in listed if description.matches(instrument, today)]
     if not found:
         raise unknown()
     return found
+
+
+def _continuous(description: Description, today: date) -> Instrument:
+    """The continuous future of a product: today's front month, under another type."""
+    con_id = 0 if description.symbol else description.con_id
+    future = replace(description, type="FUT", con_id=con_id, local_symbol="", expiry="")
+    month = replace(find(future, today)[0], type="CONTFUT")
+    since = min(each.head for each in futures_of(month.symbol))
+    return replace(front(month, today), type="CONTFUT", head=since)
 
 
 def unknown() -> Refusal:
@@ -212,8 +132,11 @@ def unknown() -> Refusal:
 
 def identity(description: Description, today: date) -> Hashable:
     """What is the same for all descriptions of one contract on one exchange."""
-    found = [each.con_id for each in universe() if description.matches(each, today)]
-    return (found[0], description.exchange) if len(found) == 1 else description
+    try:
+        found = find(description, today)
+    except Refusal:
+        return description
+    return (found[0].con_id, description.exchange) if len(found) == 1 else description
 
 
 def find_one(description: Description, today: date) -> Instrument:
@@ -244,7 +167,7 @@ def details(
 ) -> list[object]:
     """Message 10: ``instrument`` on ``exchange``, with its trading and liquid hours."""
     expiry = _expiry_text(instrument)
-    is_future = instrument.type == "FUT"
+    is_derivative = bool(instrument.under_type)
     sec_ids = ["ISIN", instrument.isin] if instrument.isin else []
     group = instrument.aggregation_group
     return [
@@ -252,16 +175,16 @@ def details(
         request_id,
         instrument.symbol,
         instrument.type,
-        f"{expiry} 08:30:00 {instrument.time_zone}" if is_future else "",
-        "0",
-        "",
+        f"{expiry} {LAST_TRADE[instrument.type]} {instrument.time_zone}" if expiry else "",
+        instrument.strike or "0",
+        instrument.right,
         exchange,
         instrument.currency,
         instrument.local_symbol,
         instrument.trading_class,
         instrument.trading_class,
         instrument.con_id,
-        instrument.tick,
+        instrument.min_tick,
         instrument.multiplier,
         instrument.order_types,
         ",".join(instrument.exchanges),
@@ -279,29 +202,31 @@ def details(
         len(sec_ids) // 2,
         *sec_ids,
         UNSET_INTEGER if group is None else group,
-        instrument.symbol if is_future else "",
-        "IND" if is_future else "",
+        instrument.symbol if is_derivative else "",
+        instrument.under_type,
         ",".join([str(instrument.market_rule)] * len(instrument.exchanges)),
         expiry,
         instrument.stock_type,
-        "1",
-        "1",
+        instrument.lot,
+        instrument.lot,
         instrument.suggested_size,
     ]
 
 
-def symbol_samples(request_id: int, pattern: str) -> list[object]:
+def symbol_samples(request_id: int, pattern: str, today: date) -> list[object]:
     """Message 79: contracts whose symbol begins with ``pattern`` or whose name contains it.
 
-    Futures appear once, as the index they are written on, as IBKR lists them.
+    Futures appear once, as the index they are written on, as IBKR lists them; options do not.
     """
     wanted = pattern.upper()
     rows: dict[int, list[object]] = {}
-    for found in universe():
-        if not wanted or not (found.symbol.startswith(wanted) or wanted in found.long_name.upper()):
+    for found in (each.as_of(today) for each in universe()):
+        named = found.symbol.startswith(wanted) or wanted in found.long_name.upper()
+        gone = found.delisted is not None and found.delisted < today
+        if not wanted or not named or gone or found.type == "OPT":
             continue
         con_id = found.under_con_id or found.con_id
-        type_ = "IND" if found.type == "FUT" else found.type
+        type_ = found.under_type or found.type
         rows[con_id] = [
             con_id,
             found.symbol,
@@ -319,7 +244,7 @@ def symbol_samples(request_id: int, pattern: str) -> list[object]:
 
 def market_rule(rule_id: int) -> list[object]:
     """Message 93: the price increments of a market rule, each from its lowest price on."""
-    increments = _tables()["market_rules"].get(str(rule_id))
+    increments = tables()["market_rules"].get(str(rule_id))
     if increments is None:
         # The code a real gateway gives here is not recorded anywhere we know.
         raise Refusal(321, "Error validating request.-'bT' : cause - Invalid market rule id")

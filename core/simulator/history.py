@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
+from math import prod
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.simulator.bars import Bars, BarSource
-from core.simulator.contracts import Instrument, find_one
+from core.simulator.contracts import find_one
 from core.simulator.hours import sessions
 from core.simulator.market import Market
+from core.simulator.pacing import SMALL_BAR
 from core.simulator.protocol import Refusal
 from core.simulator.queries import (
     DAY,
@@ -26,11 +28,12 @@ from core.simulator.queries import (
     no_history,
     parse_end,
 )
+from core.simulator.universe import Instrument, front
 
 # IBKR keeps the history of a future for two years after its last day.
 KEPT_AFTER_EXPIRY = timedelta(days=730)
-# This gateway has no bars of seconds.
-SMALLEST_STEP = 60
+# Bars of 30 seconds and less are kept for half a year.
+SMALL_BARS_KEPT = timedelta(days=180)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class History:
         labels, bars = bars_of(instrument, query, span)
         if bars is None:
             raise _no_data(instrument, query)
+        if query.what == "BID_ASK":
+            bars = bars.averaged()
         zone = ZoneInfo(instrument.time_zone)
         ends = (
             f"{moment.astimezone(zone):%Y%m%d %H:%M:%S} {instrument.time_zone}"
@@ -76,18 +81,19 @@ class History:
     def _intraday(
         self, instrument: Instrument, query: BarQuery, span: _Span
     ) -> tuple[list[str], Bars | None]:
-        answers = (
-            self._source.intraday(
-                instrument,
+        table = sessions(instrument.hours)
+        parts = []
+        for index in range(span.first, span.stop):
+            part = self._source.intraday(
+                front(instrument, table.trading_date(index)),
                 index,
-                query.what,
+                _prices(query.what),
                 step=query.step,
                 regular=query.regular,
                 until=span.until,
             )
-            for index in range(span.first, span.stop)
-        )
-        parts = [part for part in answers if part is not None]
+            if part is not None:
+                parts.append(_as_known(part, instrument, query, table.trading_date(index), span))
         bars = Bars.joined(parts).since(span.start) if parts else None
         return ([], None) if bars is None else (_moments(instrument, bars, query.date_format), bars)
 
@@ -102,11 +108,16 @@ class History:
         begins = int(np.searchsorted(periods, periods[span.first]))
         parts, indices = [], []
         for index in range(max(begins, table.on(instrument.head)), span.stop):
+            date_ = table.trading_date(index)
             day = self._source.day(
-                instrument, index, query.what, regular=query.regular, until=span.now
+                front(instrument, date_),
+                index,
+                _prices(query.what),
+                regular=query.regular,
+                until=span.now,
             )
             if day is not None:
-                parts.append(day)
+                parts.append(_as_known(day, instrument, query, date_, span))
                 indices.append(index)
         if not parts:
             return [], None
@@ -119,6 +130,7 @@ class History:
         """Message 88: the open of the first session with data. Raises ``Refusal``."""
         query.check()
         instrument = find_one(query.contract, now.date())
+        _check_what(instrument, query.what)
         if not _publishes(instrument, query.what):
             raise no_history("No head time stamp")
         table = sessions(instrument.hours)
@@ -128,19 +140,49 @@ class History:
         return [88, request_id, f"{datetime.fromtimestamp(opened, UTC):%Y%m%d-%H:%M:%S}"]
 
 
+def _prices(what: str) -> str:
+    """The simulated prices behind a ``whatToShow``."""
+    return "TRADES" if what in ("AGGTRADES", "ADJUSTED_LAST") else what
+
+
+def _as_known(bars: Bars, instrument: Instrument, query: BarQuery, day: date, span: _Span) -> Bars:
+    """The bars of the session of ``day`` as IBKR tells them now; dividends adjust ADJUSTED_LAST."""
+    today = datetime.fromtimestamp(span.now, ZoneInfo(instrument.time_zone)).date()
+    rise, shares = instrument.restatement(day, today)
+    paid = 1.0
+    if query.what == "ADJUSTED_LAST":
+        paid = prod(ratio for paid_on, ratio in instrument.dividends if day < paid_on <= today)
+    return bars if rise == shares == paid == 1 else bars.restated(rise * paid, shares)
+
+
 def _publishes(instrument: Instrument, what: str) -> bool:
     """FX has no trades, an index nothing but its level, which counts as trades."""
     if instrument.type == "CASH":
-        return what in SHOWN_AS and what != "TRADES"
-    return what == "TRADES" if instrument.type == "IND" else what in SHOWN_AS
+        return _prices(what) in ("MIDPOINT", "BID", "ASK", "BID_ASK")
+    if instrument.type == "IND":
+        return what == "TRADES"
+    return what in SHOWN_AS and (what != "ADJUSTED_LAST" or instrument.type == "STK")
+
+
+def _check_what(instrument: Instrument, what: str) -> None:
+    """Crypto has AGGTRADES in the place of TRADES."""
+    wrong, right = "TRADES", "AGGTRADES"
+    if instrument.type != "CRYPTO":
+        wrong, right = right, wrong
+    if what == wrong:
+        raise Refusal(
+            10299, f"Expected what to show is {right}, please use that instead of {wrong}."
+        )
 
 
 def _check_available(instrument: Instrument, query: BarQuery, today: date) -> None:
+    _check_what(instrument, query.what)
     if instrument.type == "CASH" and query.what == "TRADES":
         pair = f"{instrument.symbol}/{instrument.type}@FXSUBPIP"
         raise no_history(f"No historical market data for {pair} Last {query.step}")
     too_old = instrument.expiry is not None and instrument.expiry + KEPT_AFTER_EXPIRY < today
-    if too_old or query.step < SMALLEST_STEP or not _publishes(instrument, query.what):
+    end_of_day = instrument.type == "OPT" and query.step >= DAY
+    if too_old or end_of_day or not _publishes(instrument, query.what):
         raise _no_data(instrument, query)
 
 
@@ -163,10 +205,13 @@ def _span(
         first = table.begun(start, regular=query.regular)
         if query.step < DAY:
             first -= 1  # the session before may still be trading
-    expiry = instrument.expiry
+    if query.step <= SMALL_BAR:
+        start = max(start, int((now - SMALL_BARS_KEPT).timestamp()))
+        first = max(first, table.begun(start, regular=query.regular) - 1)
+    last_day = instrument.expiry or instrument.delisted
     return _Span(
         first=max(first, table.on(instrument.head)),
-        stop=stop if expiry is None else min(stop, table.on(expiry + timedelta(days=1))),
+        stop=stop if last_day is None else min(stop, table.on(last_day + timedelta(days=1))),
         start=start,
         until=until,
         now=int(now.timestamp()),
@@ -195,6 +240,7 @@ def _moments(instrument: Instrument, bars: Bars, date_format: int) -> list[str]:
 def _rows(instrument: Instrument, labels: list[str], bars: Bars) -> Iterator[str]:
     """The fields of each bar: date, open, high, low, close, volume, average price, trades."""
     tick, decimals = float(instrument.tick), instrument.decimals
+    lot, places = instrument.lot, -int(instrument.lot.as_tuple().exponent)
     prices = [[f"{value * tick:.{decimals}f}" for value in row] for row in bars.prices.tolist()]
     shares = np.maximum(bars.volume, 1)
     averages = [
@@ -203,7 +249,11 @@ def _rows(instrument: Instrument, labels: list[str], bars: Bars) -> Iterator[str
             (bars.turnover / shares * tick).tolist(), bars.volume.tolist(), strict=True
         )
     ]
-    volumes, counts = (map(str, column.tolist()) for column in (bars.volume, bars.count))
+    volumes = (
+        f"{volume * lot:.{places}f}" if volume > 0 else str(volume)
+        for volume in bars.volume.tolist()
+    )
+    counts = map(str, bars.count.tolist())
     return chain.from_iterable(zip(labels, *prices, volumes, averages, counts, strict=True))
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from core.simulator.contracts import Instrument
+from core.simulator.universe import Instrument
 
 FIRST_DAY = date(2004, 12, 31)
 LAST_DAY = date(2031, 12, 31)
@@ -87,6 +87,19 @@ def _cboe_index() -> Sessions:
     return Sessions(CHICAGO, dates, opens, closes, opens, closes)
 
 
+def _us_option() -> Sessions:
+    """The New York session alone."""
+    dates, opens, closes = _calendar("XNYS")
+    return Sessions(NEW_YORK, dates, opens, closes, opens, closes)
+
+
+def _crypto() -> Sessions:
+    """Every day, all day, by UTC."""
+    dates = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY))
+    opens = dates.astype("datetime64[s]").astype(np.int64)
+    return Sessions("UTC", dates, opens, opens + 24 * HOUR, opens, opens + 24 * HOUR)
+
+
 def _cme_index_future() -> Sessions:
     """17:00 to 16:00 Chicago, regular from 08:30 on.
 
@@ -127,6 +140,8 @@ def _fx_trades(day: date) -> bool:
 
 _MARKETS: dict[str, Callable[[], Sessions]] = {
     "us_stock": _us_stock,
+    "us_option": _us_option,
+    "crypto": _crypto,
     "cboe_index": _cboe_index,
     "cme_index_future": _cme_index_future,
     "fx": _fx,
@@ -158,8 +173,8 @@ def hours_text(instrument: Instrument, today: date, *, regular: bool, days: int 
         opened, closed = (
             datetime.fromtimestamp(at, zone) for at in table.span(index, regular=regular)
         )
-        expiry = instrument.expiry
-        if expiry is None or table.trading_date(index) <= expiry:
+        last_day = instrument.expiry or instrument.delisted
+        if last_day is None or table.trading_date(index) <= last_day:
             spans.append((opened, closed))
     touched = {moment.date() for span in spans for moment in span}
     parts = {
@@ -180,8 +195,11 @@ def exchange_date(instrument: Instrument, now: datetime) -> date:
 
 
 def last_trade(instrument: Instrument) -> int | None:
-    """When a future stops trading, in epoch seconds: 08:30 at its exchange on its last day."""
-    if instrument.expiry is None:
+    """When a future stops trading, in epoch seconds: 08:30 at its exchange on its last day.
+
+    None for what trades until the close of its last session.
+    """
+    if instrument.expiry is None or instrument.type == "OPT":
         return None
     moment = datetime.combine(instrument.expiry, time(8, 30), ZoneInfo(instrument.time_zone))
     return int(moment.astimezone(UTC).timestamp())

@@ -6,15 +6,15 @@ are a random bridge from one level to the next. Both are drawn by (seed, instrum
 no answer depends on what was asked before, and every larger bar is an aggregate of these minutes.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
-from core.simulator.contracts import Instrument
 from core.simulator.hours import FIRST_DAY, LAST_DAY, last_trade, sessions
+from core.simulator.seconds import seconds_of
+from core.simulator.steps import Floats, Ints, Steps
+from core.simulator.universe import Instrument
 
 ANCHOR = np.datetime64("2024-01-02")
 SESSIONS_A_YEAR = 252
@@ -29,25 +29,8 @@ OVERNIGHT = 0.2
 EXTENDED_ACTIVITY = 0.03
 SHARES_A_TRADE = 120
 CACHED_SESSIONS = 400
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Minutes:
-    """The minutes of one session; prices in ticks, times in epoch seconds UTC.
-
-    ``mid`` is open, high, low, close of the mid price, ``last`` the same of the trades;
-    ``turnover`` is ticks times volume.
-    """
-
-    start: Ints
-    mid: Ints
-    last: Ints
-    volume: Ints
-    turnover: Floats
-    count: Ints
+# The seconds of a session are some megabytes.
+CACHED_SECONDS = 8
 
 
 class Market:
@@ -56,6 +39,7 @@ class Market:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.minutes = lru_cache(CACHED_SESSIONS)(self._minutes)
+        self.seconds = lru_cache(CACHED_SECONDS)(self._seconds)
         self._levels = lru_cache(None)(self._all_levels)
 
     def _all_levels(self, instrument: Instrument) -> tuple[Floats, Floats]:
@@ -80,7 +64,14 @@ class Market:
         anchor = levels[int(np.searchsorted(dates, ANCHOR))]
         return levels - anchor + np.log(instrument.price), volatility
 
-    def _minutes(self, instrument: Instrument, index: int) -> Minutes:
+    def _seconds(self, instrument: Instrument, index: int) -> Steps:
+        """The seconds of session ``index``, which add up to its minutes."""
+        day = sessions(instrument.hours).trading_date(index)
+        rng = np.random.default_rng([self.seed, instrument.con_id, day.toordinal(), 1])
+        minutes, unit = self.minutes(instrument, index), instrument.tick_on(day)
+        return seconds_of(minutes, rng, instrument.half_spread, unit)
+
+    def _minutes(self, instrument: Instrument, index: int) -> Steps:
         """The minutes of session ``index`` of the instrument's hours, to its last trade."""
         table = sessions(instrument.hours)
         opened, closed = table.span(index, regular=False)
@@ -88,25 +79,26 @@ class Market:
         activity = _activity(start, *table.span(index, regular=True))
         levels, volatility = self._levels(instrument)
         # A date alone is the same for every seed and instrument, so all three seed the draw.
-        ordinal = table.trading_date(index).toordinal()
-        rng = np.random.default_rng([self.seed, instrument.con_id, ordinal])
+        day = table.trading_date(index)
+        rng = np.random.default_rng([self.seed, instrument.con_id, day.toordinal()])
 
         variance = activity**0.5
         variance *= (1 - OVERNIGHT) / variance.sum()
         deviation = np.sqrt(np.concatenate(([OVERNIGHT], variance))) * volatility[index]
         path = _bridge(rng, levels[index], levels[index + 1], deviation)
-        tick = float(instrument.tick)
+        unit = instrument.tick_on(day)
+        tick = float(instrument.tick * unit)
         points = np.rint(np.exp(path) / tick).astype(np.int64)
         reach = deviation[1:] * points[1:] * 0.5
         mid = _candles(rng, points, reach, instrument.half_spread)
         last = _trades(rng, mid, instrument.half_spread)
 
-        volume = _volume(rng, activity, instrument.volume)
+        volume = _volume(rng, activity, instrument.volume_on(day))
         count = np.minimum(volume, volume // SHARES_A_TRADE + 1)
         # The typical price lies between low and high.
         turnover = last.mean(axis=0) * volume
-        columns = Minutes(start, mid, last, volume, turnover, count)
-        return _until(columns, last_trade(instrument))
+        steps = Steps(start, mid, last, volume, turnover, count).times(unit)
+        return steps.until(last_trade(instrument))
 
 
 def _activity(start: Ints, regular_open: int, regular_close: int) -> Floats:
@@ -150,18 +142,3 @@ def _volume(rng: np.random.Generator, activity: Floats, daily: int) -> Ints:
     share = activity / activity.sum()
     noise = np.exp(rng.normal(0, 0.45, len(activity)) + rng.normal(0, 0.2))
     return np.maximum(np.rint(daily * share * noise), 1).astype(np.int64)
-
-
-def _until(minutes: Minutes, moment: int | None) -> Minutes:
-    """The minutes before ``moment``."""
-    if moment is None or moment > minutes.start[-1]:
-        return minutes
-    kept = slice(int(np.searchsorted(minutes.start, moment)))
-    return Minutes(
-        minutes.start[kept],
-        minutes.mid[:, kept],
-        minutes.last[:, kept],
-        minutes.volume[kept],
-        minutes.turnover[kept],
-        minutes.count[kept],
-    )

@@ -30,11 +30,16 @@ BAR_SIZES = {
 }
 BAR_SIZE_ALIASES = {"1 week": "1W", "1 month": "1M"}
 # How no-data errors spell a whatToShow; those without prices here never have data.
-SHOWN_AS = {"TRADES": "Trades", "MIDPOINT": "Midpoint", "BID": "Bid", "ASK": "Ask"}
+SHOWN_AS = {
+    "TRADES": "Trades",
+    "AGGTRADES": "AggTrades",
+    "ADJUSTED_LAST": "Adjusted_Last",
+    "MIDPOINT": "Midpoint",
+    "BID": "Bid",
+    "ASK": "Ask",
+    "BID_ASK": "Bid_Ask",
+}
 WITHOUT_DATA = {
-    "ADJUSTED_LAST",
-    "AGGTRADES",
-    "BID_ASK",
     "FEE_RATE",
     "HISTORICAL_VOLATILITY",
     "OPTION_IMPLIED_VOLATILITY",
@@ -60,8 +65,10 @@ LONGEST = {
 # Smallest bar for each unit, in seconds (IBKR's step table).
 SMALLEST_STEP = {"S": 1, "D": 5, "W": 10, "M": 30, "Y": 60}
 LONGEST_OF_ONE_SECOND_BARS = 2000
+MOST_TICKS = 1000
 
 HISTORY_ERROR = "Historical Market Data Service error message:"
+CONTINUOUS_END = "Setting end date/time for continuous future security type is not allowed"
 NO_ZONE = (
     "Warning: You submitted request with date-time attributes without explicit time zone. "
     "Please switch to use yyyymmdd-hh:mm:ss in UTC or use instrument time zone, like US/Eastern. "
@@ -172,6 +179,10 @@ class BarQuery:
             raise invalid("bM", "Only daily resolution supported for Schedule requests")
         if self.what == "ADJUSTED_LAST" and self.end:
             raise invalid("bM", "End date not supported with adjusted last")
+        if self.what == "ADJUSTED_LAST" and step > DAY:
+            raise invalid("bM", "Multi day bar size not supported with adjusted last")
+        if self.contract.type == "CONTFUT" and self.end:
+            raise Refusal(10339, CONTINUOUS_END)
         if self.date_format not in (1, 2):
             raise invalid("bM", f"Date formatting selection of {self.date_format} rejected")
         too_long = step == 1 and duration.count > LONGEST_OF_ONE_SECOND_BARS
@@ -205,6 +216,45 @@ class HeadQuery:
             raise invalid("bQ", "What to show field is missing or incorrect.")
         if self.date_format not in (1, 2):
             raise invalid("bM", f"Date formatting selection of {self.date_format} rejected")
+
+
+@dataclass(frozen=True)
+class TickQuery:
+    """Message 96: single trades or quotes, from ``start`` on or up to ``end``."""
+
+    contract: Description
+    start: str
+    end: str
+    count: int
+    what: str
+    regular: bool
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """The fields after the request id. Ticks that only change a size do not exist here."""
+        return cls(
+            contract=Description.read(fields),
+            start=fields.text(),
+            end=fields.text(),
+            count=min(fields.integer(), MOST_TICKS),
+            what=fields.text().upper(),
+            regular=fields.flag(),
+        )
+
+    def check(self) -> None:
+        """Raises error 321 for a request a gateway would not take; not one text was recorded."""
+        if not self.contract.exchange:
+            raise invalid("bP", "Exchange must not be empty")
+        if self.contract.type == "BAG":
+            raise invalid("bP", "Combo types are not supported")
+        if self.count <= 0:
+            raise invalid("bP", "Number of ticks must be > 0")
+        if not self.what:
+            raise invalid("bP", "Source price must not be empty")
+        if self.what not in ("TRADES", "MIDPOINT", "BID_ASK"):
+            raise invalid("bP", "Invalid source price")
+        if bool(self.start) == bool(self.end):
+            raise invalid("bP", "Exactly one of start and end time must be given")
 
 
 def no_history(reason: str) -> Refusal:

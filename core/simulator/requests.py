@@ -8,10 +8,10 @@ from dataclasses import dataclass
 class Request:
     """One request of a client.
 
-    ``kind`` is one of start_api, contract_details, matching_symbols, market_rule,
-    historical_bars, schedule, head_timestamp, cancel_historical_bars; ``fields`` has what was
-    asked by name: ``con_id``, ``symbol``, ``exchange``, ``end``, ``duration``, ``bar_size``,
-    ``what``, ``regular``, ``id`` and the like. Account and keep-alive messages are not kept.
+    ``kind`` is start_api, one of the requests in ``faults.REQUESTS`` or cancel_historical_bars;
+    ``fields`` has what was asked by name: ``con_id``, ``symbol``, ``exchange``, ``end``,
+    ``duration``, ``bar_size``, ``what``, ``regular``, ``id`` and the like. Account and keep-alive
+    messages (current_time too) are not kept.
     """
 
     kind: str

@@ -21,6 +21,7 @@ from core.simulator.market import Market
 from core.simulator.outages import Outages
 from core.simulator.pacing import MESSAGES_A_SECOND, Pacing, Violation
 from core.simulator.requests import Request
+from core.simulator.ticks import TickHistory
 
 HANG_UP_SECONDS = 1.0
 
@@ -59,7 +60,9 @@ class SimulatedGateway:
         self.message_rate = message_rate
         self.requests: list[Request] = []
         self.violations: list[Violation] = []
-        self.history = History(Market(seed))
+        market = Market(seed)
+        self.history = History(market)
+        self.ticks = TickHistory(market)
         self.pacing = Pacing(self.clock)
         self.faults = Script(script, seed, self.clock)
         self.outages = Outages(self._notify, self.clock)

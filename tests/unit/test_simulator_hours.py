@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.simulator.contracts import universe
 from core.simulator.hours import hours_text, sessions
+from core.simulator.universe import universe
 from tests.outside import SHARED
 
 LEAN = SHARED / "data/lean/market-hours-database.json.gz"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.simulator.bars import CLOSE, HIGH, LOW, OPEN, Bars, BarSource
-from core.simulator.contracts import Instrument, universe
 from core.simulator.hours import last_trade, sessions
 from core.simulator.market import Market
+from core.simulator.universe import Instrument, universe
 
 MARKET = Market(seed=7)
 SOURCE = BarSource(MARKET)

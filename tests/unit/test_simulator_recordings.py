@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 
 from core.simulator import contracts
-from core.simulator.contracts import Description, Instrument
+from core.simulator.contracts import Description
 from core.simulator.history import History
 from core.simulator.hours import hours_text
 from core.simulator.market import Market
 from core.simulator.outages import Outages
 from core.simulator.protocol import Fields, Refusal
 from core.simulator.queries import NO_ZONE, BarQuery, HeadQuery
+from core.simulator.universe import Instrument, universe
 from tests.outside import SHARED
 
 RECORDINGS = SHARED / "recordings"
 pytestmark = pytest.mark.skipif(not RECORDINGS.exists(), reason="the recordings are not here")
 
 NOW = datetime(2026, 7, 10, 22, 44, 40, tzinfo=UTC)
-BY_NAME = {found.local_symbol: found for found in contracts.universe()}
+BY_NAME = {found.local_symbol: found for found in universe()}
 HISTORY = History(Market(seed=7))
 
 
@@ -44,7 +45,7 @@ def query(symbol: str, **asked: Any) -> BarQuery:
         con_id=instrument.con_id,
         exchange=instrument.exchange,
         **dict.fromkeys(("symbol", "type", "expiry", "multiplier", "primary"), ""),
-        **dict.fromkeys(("currency", "local_symbol", "trading_class"), ""),
+        **dict.fromkeys(("strike", "right", "currency", "local_symbol", "trading_class"), ""),
         include_expired=False,
     )
     default = {"end": "", "regular": True, "what": "TRADES", "date_format": 1}
