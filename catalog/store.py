@@ -261,6 +261,15 @@ class Catalog:
             self._ledger.remember_fact("origin", answer.origin if answer else nature.origin)
         return transaction
 
+    def stale(self, series: Series) -> str | None:
+        """Why the stored bars of a series are no longer what the broker would give; None when
+        nobody found that."""
+        return self._ledger.fact(f"stale {series.bar_type}") or None
+
+    def mark_stale(self, series: Series, reason: str | None) -> None:
+        """Remember that a series is stale, or with None that it is so no longer."""
+        self._ledger.remember_fact(f"stale {series.bar_type}", reason or "")
+
     def read_bars(
         self, series: Series, start: int | None = None, end: int | None = None
     ) -> BarColumns:

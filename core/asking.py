@@ -30,21 +30,14 @@ TIMEOUTS_BORNE = 2
 
 
 class JobLine:
-    """The way to the broker that all series of one job share: its session and its turns.
+    """The way to the broker that all series of one job share.
 
     A connection that was refused once is refused to all of them, without further attempts.
     """
 
-    def __init__(
-        self,
-        session: BrokerSession,
-        job: Hashable,
-        pause: Pause = asyncio.sleep,
-        bars: BarSpec | None = None,
-    ) -> None:
+    def __init__(self, session: BrokerSession, job: Hashable, pause: Pause = asyncio.sleep) -> None:
         self.session = session
         self.job = job
-        self.turns = turns_of(session, bars)
         self.pause = pause
         self._refusal: BrokerUnavailable | None = None
         self._connecting = asyncio.Lock()
@@ -67,12 +60,13 @@ class JobLine:
 
 
 class PatientBroker:
-    """The broker as one series asks it; counts its requests."""
+    """The broker as one series asks it, in the turns of its job; counts its requests."""
 
-    def __init__(self, line: JobLine, report: Report) -> None:
+    def __init__(self, line: JobLine, report: Report, bars: BarSpec | None = None) -> None:
         self.session = line.session
         self.requests = 0
         self._line = line
+        self._turns = turns_of(line.session, bars)
         self._report = report
 
     async def connect(self) -> None:
@@ -90,7 +84,7 @@ class PatientBroker:
         pacing, restart = iter(PACING_WAITS), iter(RESTART_WAITS)
         timeouts = 0
         while True:
-            async with self._line.turns.take(self._line.job):
+            async with self._turns.take(self._line.job):
                 self.requests += 1
                 outcome = await request(self.session)
             match outcome:
@@ -101,13 +95,13 @@ class PatientBroker:
                     await self._line.pause(seconds)
                 case Timeout(seconds) if timeouts < TIMEOUTS_BORNE:
                     timeouts += 1
-                    self._line.turns.narrow()
+                    self._turns.narrow()
                     self._report(AskedAgain(f"no answer in {seconds:g} s", 0.0))
                 case NotFound(text) if known and (seconds := next(restart, None)) is not None:
                     self._report(AskedAgain(text, seconds))
                     await self._line.pause(seconds)
                 case _:
-                    self._line.turns.widen()
+                    self._turns.widen()
                     return outcome
 
     async def _wait_for_connection(self, reason: str) -> None:

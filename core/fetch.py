@@ -6,7 +6,7 @@ A series that fails does not stop the others.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import chain
 
@@ -89,7 +89,27 @@ async def fetch_all(
     What goes wrong with a series is told in its result. Cancelling lets a chunk that is being
     stored finish.
     """
-    fetches, again = await _prepared(request, catalog, session, clock, report, pause)
+    return await fetch_each(
+        _one_by_one(request),
+        catalog=catalog,
+        session=session,
+        clock=clock,
+        report=report,
+        pause=pause,
+    )
+
+
+async def fetch_each(
+    requests: Sequence[FetchRequest],
+    *,
+    catalog: Catalog,
+    session: BrokerSession,
+    clock: Clock,
+    report: Report = ignore,
+    pause: Pause = asyncio.sleep,
+) -> FetchSummary:
+    """As `fetch_all`, for requests of one id each."""
+    fetches, again = await _prepared(requests, catalog, session, clock, report, pause)
     outlook = estimate(fetch.plan for fetch in fetches if fetch.plan)
     if outlook.requests:
         report(FetchEstimated(*astuple(outlook)))
@@ -138,7 +158,7 @@ async def plan_all(
 ) -> FetchPlan:
     """What `fetch_all` would ask for. Instruments and sessions that the catalog does not know are
     asked for and kept, no bars."""
-    fetches, _ = await _prepared(request, catalog, session, clock, report, pause)
+    fetches, _ = await _prepared(_one_by_one(request), catalog, session, clock, report, pause)
     outlook = estimate(fetch.plan for fetch in fetches if fetch.plan)
     refusal: QuarterdeckError | None = None
     try:
@@ -152,27 +172,30 @@ async def plan_all(
     )
 
 
+def _one_by_one(request: FetchRequest) -> list[FetchRequest]:
+    return [replace(request, ids=(typed_id,)) for typed_id in request.ids]
+
+
 async def _prepared(
-    request: FetchRequest,
+    requests: Sequence[FetchRequest],
     catalog: Catalog,
     session: BrokerSession,
     clock: Clock,
     report: Report,
     pause: Pause,
 ) -> tuple[list[SeriesFetch], list[SeriesFetch]]:
-    """The series of a request, planned; and those among them that were typed before."""
-    line = JobLine(session, request, pause, request.bars)
+    """The series of the requests, planned; and those among them that were asked for before."""
+    line = JobLine(session, tuple(requests), pause)
     progress = _Progress(report)
     fetches = [
         SeriesFetch(
-            typed_id,
             request,
             catalog=catalog,
-            broker=PatientBroker(line, report),
+            broker=PatientBroker(line, report, request.bars),
             clock=clock,
             report=progress.part(),
         )
-        for typed_id in request.ids
+        for request in requests
     ]
     await at_once(fetch.prepare for fetch in fetches)
     return fetches, _typed_again(fetches)

@@ -177,6 +177,52 @@ class PacingWait(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BarsRevised(Event):
+    """The broker corrected bars of the last session, or volumes; the stored ones are replaced."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    series: Series
+    count: int
+    first_stamp: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series}: {self.count:,} stored bars were corrected by the broker, the first "
+            f"of {_moment(self.first_stamp):%Y-%m-%d %H:%M}; replaced"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStale(Event):
+    """The broker's history no longer fits the stored bars; nothing is added until a rebuild."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    series: Series
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.series} is stale: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSkipped(Event):
+    """A series is not updated, and why."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    series: Series
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.series} is skipped: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class AskedAgain(Event):
     """A request got no answer, or one that passes; it is sent again after so many seconds."""
 

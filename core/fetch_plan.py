@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from catalog import workers
+from catalog import coverage, workers
 from catalog.coverage import Interval, intersect, subtract
-from catalog.errors import WrongInput
+from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Report
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
 from core.fetch_events import CalendarUsed, DataBegin, FetchPlanned
-from core.ibkr.chunks import Chunk, bar_size, plan, what_to_show
+from core.ibkr.chunks import BARS_A_REQUEST, Chunk, bar_size, plan, what_to_show
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
 from core.identity import Clock, InstrumentLookup
@@ -28,6 +28,9 @@ _SIDES = {"CASH": ("MID", "BID", "ASK"), "IND": ("LAST",)}
 _AROUND_THE_CLOCK = ("FUT", "CASH")
 """Whose bars are of all hours, unless said otherwise."""
 
+_RECHECKED = {True: 2, False: 5}
+"""How many of the last sessions, or bars of a day and longer, are compared again."""
+
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 # From this many requests on it pays to ask first where the broker's data begin.
 _WORTH_A_HEAD_TIMESTAMP = 10
@@ -35,19 +38,24 @@ _WORTH_A_HEAD_TIMESTAMP = 10
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to fetch, as it was typed. `hours` None is what suits the kind of instrument."""
+    """What to fetch, as it was typed. `hours` None is what suits the kind of instrument.
+
+    With `recheck` the last stored bars are asked for again and compared.
+    """
 
     ids: tuple[str, ...]
     bars: BarSpec
     start: str | None
     end: str | None
     hours: Hours | None = None
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesPlan:
     """The requests for one series. `wanted` is None when the market was closed in all of the
-    range; `barren` is what lies before the broker's first data."""
+    range; `barren` is what lies before the broker's first data; `recheck` is what is held and asked
+    for again."""
 
     series: Series
     hours: Hours
@@ -55,6 +63,7 @@ class SeriesPlan:
     wanted: Interval | None
     chunks: tuple[Chunk, ...] = ()
     barren: tuple[Interval, ...] = ()
+    recheck: Interval | None = None
 
     @property
     def bars(self) -> int:
@@ -115,7 +124,12 @@ class _Planning:
         nothing = SeriesPlan(self.series, self.hours, sessions, wanted)
         if wanted is None:
             return nothing
-        missing = await asyncio.to_thread(self.catalog.missing, self.series, wanted, sessions)
+        covered = await asyncio.to_thread(self._covered)
+        open_times = sessions.open_times(spec)
+        recheck = self._recheck(covered, wanted, sessions)
+        known = subtract(covered, [recheck]) if recheck else covered
+        missing = coverage.missing(wanted, known, open_times)
+        nothing = replace(nothing, recheck=recheck)
         everything = replace(nothing, chunks=tuple(plan(missing, spec, sessions)))
         if len(everything.chunks) < _WORTH_A_HEAD_TIMESTAMP:
             return everything
@@ -126,6 +140,31 @@ class _Planning:
         self.report(DataBegin(self.series, begin))
         chunks = plan(subtract(missing, barren), spec, sessions)
         return replace(everything, chunks=tuple(chunks), barren=tuple(barren))
+
+    def _covered(self) -> list[Interval]:
+        """What the catalog holds of the series, unless it must not grow."""
+        if reason := self.catalog.stale(self.series):
+            raise DataUnavailable(
+                f"{self.series} is stale",
+                f"{reason}: new bars would not fit the stored ones",
+                f"fetch all of it anew: quarterdeck update --rebuild {self.series.bar_type}",
+            )
+        return self.catalog.covered(self.series)
+
+    def _recheck(
+        self, covered: list[Interval], wanted: Interval, sessions: Sessions
+    ) -> Interval | None:
+        """The last sessions (of days and longer: bars) of the range that are held, or as much of
+        the last one as goes with new bars into one request."""
+        spec = self.request.bars
+        held = intersect(intersect(covered, [wanted]), sessions.open_times(spec))
+        if not self.request.recheck or not held:
+            return None
+        end = held[-1][1]
+        for start, _ in held[-_RECHECKED[spec.intraday] :]:
+            if sessions.expected_bars((start, end), spec) <= BARS_A_REQUEST:
+                return start, end
+        return end - BARS_A_REQUEST // 2 * spec.nanos, end
 
     async def _sessions(self) -> Sessions:
         """The sessions the range can touch: remembered, else told by the broker, else of a

@@ -38,8 +38,7 @@ class InstrumentLookup:
         clock: Clock,
         report: Report = ignore,
     ) -> None:
-        """Raises `WrongInput` when the id is malformed."""
-        self.query = parse_id(typed_id)
+        self.typed_id = typed_id
         self.definition: Definition = {}
         self.origin: Origin = "real"
         self._catalog = catalog
@@ -62,7 +61,7 @@ class InstrumentLookup:
     async def find(self) -> None:
         """Know the definition. The broker is asked when the catalog has none of ours.
 
-        Raises as `ask`.
+        Raises as `ask`, before that `WrongInput` when the id is malformed.
         """
         found = await asyncio.to_thread(self._find_stored)
         if found is None:
@@ -77,10 +76,10 @@ class InstrumentLookup:
         contract that must not mix with what the catalog holds; `BrokerUnavailable`.
         """
         if self._resolved is None:
+            query = self._current_query()
             await self._broker.connect()
             self.origin = "simulated" if self._broker.session.state.simulated else "real"
             await asyncio.to_thread(self._catalog.require_origin, self.origin)
-            query = self._current_query()
             answer = await self._broker.ask(
                 lambda session: contract_details(session, query.contract()),
                 known=bool(self.definition),
@@ -98,11 +97,11 @@ class InstrumentLookup:
 
     def _current_query(self) -> ContractQuery:
         if not self.definition:
-            return self.query
-        return ContractQuery(self.query.text, con_id=int(self.info["con_id"]))
+            return parse_id(self.typed_id)
+        return ContractQuery(self.typed_id, con_id=int(self.info["con_id"]))
 
     def _find_stored(self) -> Definition | None:
-        known = self._catalog.alias(_key(self.query.text))
+        known = self._catalog.alias(_key(self.typed_id))
         stored = self._catalog.instrument(known) if known else None
         return stored if stored and "con_id" in (stored.get("info") or {}) else None
 
@@ -111,7 +110,7 @@ class InstrumentLookup:
         # A renamed contract keeps its folder: the id it was first stored under goes on.
         name = self._catalog.alias(contract_name) or resolved.instrument_id
         self._catalog.store_instrument({**fresh, "id": name}, origin=self.origin, report=report)
-        for typed in (_key(self.query.text), contract_name, resolved.instrument_id):
+        for typed in (_key(self.typed_id), contract_name, resolved.instrument_id):
             if typed != name:
                 self._catalog.add_alias(typed, name, resolved.con_id)
         stored = self._catalog.instrument(name)
@@ -119,8 +118,8 @@ class InstrumentLookup:
         return stored
 
     def _know(self, stored: Definition) -> None:
-        if not self.definition and stored["id"] != _key(self.query.text):
-            self._report(IdCorrected(self.query.text, stored["id"]))
+        if not self.definition and stored["id"] != _key(self.typed_id):
+            self._report(IdCorrected(self.typed_id, stored["id"]))
         self.definition = stored
 
 

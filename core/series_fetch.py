@@ -14,14 +14,17 @@ from functools import partial
 from typing import Literal
 
 from catalog.columns import BarColumns
-from catalog.coverage import Interval
+from catalog.coverage import Interval, intersect
 from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.events import Report, ignore
+from catalog.files import Asked
+from catalog.rewriting import Rewrite
 from catalog.series import Series
 from catalog.store import Catalog
 from core.asking import PatientBroker
 from core.fetch_events import (
     BarsRejected,
+    BarsRevised,
     BarsRounded,
     ChunkEmpty,
     ChunkReceived,
@@ -29,6 +32,7 @@ from core.fetch_events import (
     NothingToDo,
     SeriesDone,
     SeriesFailed,
+    SeriesStale,
 )
 from core.fetch_plan import FetchRequest, SeriesPlan, plan_series
 from core.ibkr.bars import BarsRead, Reject, first_open, read_bars, scale_of
@@ -37,6 +41,7 @@ from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import Bars, Empty, Failure, as_error, historical_bars
 from core.identity import Clock, InstrumentLookup
 from core.jobs import JobProgress
+from core.revisions import Revision, compare
 from core.turns import OPEN_REQUESTS
 from core.writing import write
 
@@ -63,7 +68,7 @@ class SeriesFetched:
 
 
 class SeriesFetch:
-    """One series of a fetch: `prepare` it, then `run` it.
+    """A request for one id: `prepare` it, then `run` it.
 
     Its requests are stored as they are answered. The first failure ends it, after the requests
     that are open are stored.
@@ -71,7 +76,6 @@ class SeriesFetch:
 
     def __init__(
         self,
-        typed_id: str,
         request: FetchRequest,
         *,
         catalog: Catalog,
@@ -79,7 +83,7 @@ class SeriesFetch:
         clock: Clock,
         report: Report = ignore,
     ) -> None:
-        self.typed_id = typed_id
+        (self.typed_id,) = request.ids
         self.request = request
         self.plan: SeriesPlan | None = None
         """None until `prepare` has succeeded."""
@@ -148,6 +152,10 @@ class SeriesFetch:
                 await self._store(plan, self._no_bars(), interval)
             if waiting:
                 await self._known.ask()
+            while waiting and plan.recheck and waiting[0].start < plan.recheck[1]:
+                # One by one, and before anything is added to what may be stale.
+                rest = await self._fetch(plan, waiting.popleft())
+                waiting.extendleft([rest] if rest else [])
         except QuarterdeckError as error:
             self.error = error
             return
@@ -185,6 +193,8 @@ class SeriesFetch:
             self._report(ChunkEmpty(series, chunk.start, chunk.end, answer.text))
         else:
             raise as_error(answer, f"fetch {series}")
+        if plan.recheck:
+            await self._revise(plan, bars, intersect([plan.recheck], [(start, chunk.end)]))
         await self._store(plan, bars, (start, chunk.end))
         self._received += len(bars)
         self._tell_progress(plan)
@@ -212,6 +222,50 @@ class SeriesFetch:
 
         return await self._broker.ask(ask, known=True), seconds
 
+    async def _revise(self, plan: SeriesPlan, bars: BarColumns, held: list[Interval]) -> None:
+        """Compare what is held with the broker's bars of now; replace what was corrected.
+
+        Raises `DataUnavailable` when the broker tells another history than the stored one.
+        """
+        for span in held if len(bars) else ():
+            revision = await asyncio.to_thread(self._compare, plan, bars.between(*span), span)
+            if revision.kind == "corrected":
+                await self._replace(plan, bars.between(*span), span)
+                self._report(BarsRevised(plan.series, revision.bars, revision.first))
+            elif revision.kind != "none":
+                raise await asyncio.to_thread(self._mark_stale, plan.series, revision)
+
+    def _compare(self, plan: SeriesPlan, fresh: BarColumns, span: Interval) -> Revision:
+        open_times = intersect(plan.sessions.open_times(plan.series.spec), [span])
+        stored = self._catalog.read_bars(plan.series, *span)
+        return compare(stored, fresh, open_times[-1][0])
+
+    async def _replace(self, plan: SeriesPlan, bars: BarColumns, span: Interval) -> None:
+        answer = Asked(
+            (span,),
+            plan.hours,
+            int(self._known.info["con_id"]),
+            self._known.origin,
+            self._clock().isoformat(),
+        )
+        title = f"corrected bars of {plan.series}"
+        rewrite = Rewrite(plan.series, title, without=[span], bars=bars, answer=answer)
+        await write(lambda _: self._catalog.rewrite_bars(rewrite), self._report)
+
+    def _mark_stale(self, series: Series, revision: Revision) -> DataUnavailable:
+        reason = (
+            f"its prices changed by the ratio {revision.ratio}, as in a split"
+            if revision.kind == "split"
+            else f"the broker restated {revision.bars:,} bars before its last session"
+        )
+        self._catalog.mark_stale(series, reason)
+        self._report(SeriesStale(series, reason))
+        return DataUnavailable(
+            f"{series} is stale",
+            reason,
+            f"fetch all of it anew: quarterdeck update --rebuild {series.bar_type}",
+        )
+
     async def _store(self, plan: SeriesPlan, bars: BarColumns, asked: Interval) -> None:
         store = partial(
             self._catalog.store_bars,
@@ -237,9 +291,9 @@ class SeriesFetch:
     def _outcome(self, plan: SeriesPlan) -> Outcome:
         if self.error is not None:
             return "failed"
-        if not plan.chunks and not plan.barren:
-            return "nothing to do"
-        return "stored" if self._stored else "no data"
+        if self._stored:
+            return "stored"
+        return "nothing to do" if plan.recheck or not (plan.chunks or plan.barren) else "no data"
 
     def _tell_progress(self, plan: SeriesPlan) -> None:
         total = max(plan.bars, self._received)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from catalog import workers
+from catalog.series import Series
 from catalog.store import Catalog
 from core.backtest.preparing import prepare
 from core.backtest.results import RunStore, StoredRun
@@ -20,6 +21,7 @@ from core.ibkr.connection import BrokerSession, Endpoint
 from core.jobs import Job, Jobs
 from core.options import Options
 from core.settings import Home, Profile, Settings, adapted
+from core.updating import rebuild, update_all
 
 type Clock = Callable[[], datetime]
 
@@ -130,6 +132,35 @@ class Workspace:
             )
 
         return self.jobs.start("plan", f"{' '.join(request.ids)} {request.bars}", work)
+
+    def update(self, ids: tuple[str, ...] = ()) -> Job[FetchSummary]:
+        """Bring the stored series of these ids to now; all without ids."""
+
+        async def work(job: Job[FetchSummary]) -> FetchSummary:
+            return await update_all(
+                ids,
+                catalog=self.catalog,
+                session=self.broker,
+                clock=self.clock,
+                report=job.report,
+            )
+
+        return self.jobs.start("fetch", f"update {' '.join(ids) or 'all series'}", work)
+
+    def rebuild(self, series: Series) -> Job[FetchSummary]:
+        """Fetch a stored series anew and put it in place of what is stored."""
+
+        async def work(job: Job[FetchSummary]) -> FetchSummary:
+            fetched = await rebuild(
+                series,
+                catalog=self.catalog,
+                session=self.broker,
+                clock=self.clock,
+                report=job.report,
+            )
+            return FetchSummary((fetched,))
+
+        return self.jobs.start("fetch", f"rebuild {series}", work)
 
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
         """Get the data of a run ready (fetching what is missing when the source is `auto`), run

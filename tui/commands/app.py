@@ -9,7 +9,7 @@ import typer
 from catalog.errors import WrongInput
 from core.options import Options
 from tui.cli import global_options
-from tui.commands import backtest, catalog, catalog_check, connect, demo, fetch, simulator
+from tui.commands import backtest, catalog, catalog_check, connect, demo, fetch, simulator, update
 from tui.commands.invocation import Invocation
 from tui.output import Output
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(connect.connect)
 app.command()(fetch.fetch)
+app.command()(update.update)
 app.command()(simulator.simulator)
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(catalog.app, name="catalog")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from catalog.errors import QuarterdeckError
 from catalog.series import BarSpec
 from tui.commands.invocation import Invocation
+from tui.commands.summary import report_errors, report_summary
 
 if TYPE_CHECKING:
-    from core.fetch import FetchPlan, FetchSummary, SeriesOutlook
+    from core.fetch import FetchPlan, SeriesOutlook
     from core.workspace import Workspace
     from tui.output import Output
 
@@ -48,41 +47,9 @@ def fetch(
             outlook = await invocation.output.follow(workspace.plan(request))
             return _report_plan(outlook, invocation.output)
         summary = await invocation.output.follow(workspace.fetch(request))
-        return _report(summary, invocation.output)
+        return report_summary(summary, invocation.output)
 
     invocation.run(work)
-
-
-def _report(summary: FetchSummary, output: Output) -> int:
-    output.table(
-        {"series": False, "outcome": False, "requests": True, "new bars": True, "held": True},
-        (
-            (
-                str(one.series or one.typed_id),
-                one.outcome,
-                f"{one.requests:,}",
-                f"{one.bars:,}",
-                f"{one.held:,}",
-            )
-            for one in summary.series
-        ),
-    )
-    output.summary(
-        series=[
-            {
-                "typed": one.typed_id,
-                "instrument_id": one.series.instrument_id if one.series else None,
-                "bar_type": one.series.bar_type if one.series else None,
-                "outcome": one.outcome,
-                "requests": one.requests,
-                "bars": one.bars,
-                "held": one.held,
-                "error": one.error.as_record() if one.error else None,
-            }
-            for one in summary.series
-        ]
-    )
-    return _report_errors([one.error for one in summary.failed], output)
 
 
 def _report_plan(outlook: FetchPlan, output: Output) -> int:
@@ -109,7 +76,7 @@ def _report_plan(outlook: FetchPlan, output: Output) -> int:
             for one in outlook.series
         ],
     )
-    return _report_errors([*(one.error for one in outlook.series), outlook.refusal], output)
+    return report_errors([*(one.error for one in outlook.series), outlook.refusal], output)
 
 
 def _planned(one: SeriesOutlook) -> tuple[str, ...]:
@@ -122,11 +89,3 @@ def _planned(one: SeriesOutlook) -> tuple[str, ...]:
 
 def _minute(nanos: int) -> str:
     return f"{datetime.fromtimestamp(nanos // 1_000_000_000, UTC):%Y-%m-%d %H:%M}"
-
-
-def _report_errors(errors: Sequence[QuarterdeckError | None], output: Output) -> int:
-    """Tell what went wrong; gives the exit code."""
-    told = [error for error in errors if error is not None]
-    for error in told:
-        output.error(error)
-    return max((error.exit_code for error in told), default=0)

@@ -1,0 +1,225 @@
+"""Stored series are brought to now, and compared with what the broker says of them today."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from catalog.columns import BarColumns
+from catalog.errors import DataUnavailable, WrongInput
+from catalog.events import Event
+from catalog.files import Asked
+from catalog.rewriting import Rewrite
+from catalog.series import BarSpec, Series
+from catalog.store import Catalog
+from catalog.trash import undo
+from core.fetch import FetchRequest, FetchSummary, fetch_all
+from core.fetch_events import BarsRevised, SeriesSkipped, SeriesStale
+from core.ibkr.connection import BrokerSession, Endpoint
+from core.simulator.server import SimulatedGateway
+from core.updating import rebuild, update_all
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
+MINUTES = Series("AAPL.NASDAQ", BarSpec(1, "MINUTE"))
+DAYS = Series("AAPL.NASDAQ", BarSpec(1, "DAY"))
+
+
+def ns(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway() -> AsyncIterator[SimulatedGateway]:
+    async with SimulatedGateway(now=NOW) as running:
+        yield running
+
+
+@dataclass
+class Desk:
+    gateway: SimulatedGateway
+    session: BrokerSession
+    catalog: Catalog
+    events: list[Event] = field(default_factory=list)
+
+    async def fetch(self, series: Series, start: str, end: str) -> None:
+        request = FetchRequest((series.instrument_id,), series.spec, start, end)
+        summary = await fetch_all(
+            request, catalog=self.catalog, session=self.session, clock=lambda: NOW
+        )
+        assert not summary.failed
+
+    async def update(self, *ids: str) -> FetchSummary:
+        self.events.clear()
+        self.gateway.requests.clear()
+        return await update_all(
+            ids,
+            catalog=self.catalog,
+            session=self.session,
+            clock=lambda: NOW,
+            report=self.events.append,
+        )
+
+    def told[T: Event](self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def asked(self) -> int:
+        return [request.kind for request in self.gateway.requests].count("historical_bars")
+
+    def alter(self, series: Series, start: str, end: str, factor: int, volume: int = 0) -> None:
+        """Make the stored bars of a span other ones, as an older answer would have been."""
+        span = (ns(start), ns(end))
+        bars = self.catalog.read_bars(series, *span)
+        other = replace(
+            bars,
+            open=bars.open * factor,
+            high=bars.high * factor,
+            low=bars.low * factor,
+            close=bars.close * factor,
+            volume=bars.volume + volume,
+        )
+        answer = Asked((span,), "regular", 265598, "simulated", NOW.isoformat())
+        self.catalog.rewrite_bars(
+            Rewrite(series, "older answers", without=[span], bars=other, answer=answer)
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterator[Desk]:
+    catalog = Catalog.open(tmp_path / "catalog")
+    session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+    yield Desk(gateway, session, catalog)
+    await session.disconnect()
+    catalog.close()
+
+
+async def truth(desk: Desk, series: Series, start: str, end: str, folder: Path) -> BarColumns:
+    """What a fetch into an empty catalog gives."""
+    fresh = Desk(desk.gateway, desk.session, Catalog.open(folder))
+    await fresh.fetch(series, start, end)
+    bars = fresh.catalog.read_bars(series)
+    fresh.catalog.close()
+    return bars
+
+
+async def test_every_series_comes_to_now_in_one_request_each(desk: Desk, tmp_path: Path) -> None:
+    await desk.fetch(MINUTES, "2026-11-12", "2026-11-13")
+    await desk.fetch(DAYS, "2026-10-01", "2026-11-13")
+
+    summary = await desk.update()
+
+    assert [one.outcome for one in summary.series] == ["stored", "stored"]
+    assert desk.asked() == 2  # what is compared again comes with what is new
+    assert not desk.told(BarsRevised)
+    for series, start in ((MINUTES, "2026-11-12"), (DAYS, "2026-10-01")):
+        expected = await truth(desk, series, start, "2026-11-18", tmp_path / series.bar_type)
+        assert desk.catalog.read_bars(series) == expected
+
+
+async def test_what_is_up_to_date_is_only_compared(desk: Desk) -> None:
+    await desk.fetch(DAYS, "2026-11-02", "2026-11-18")
+    (updated,) = (await desk.update()).series
+    assert (updated.outcome, updated.bars, updated.error) == ("nothing to do", 0, None)
+    assert desk.asked() == 1
+
+
+async def test_what_the_broker_corrected_in_the_last_session_is_replaced(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await desk.fetch(MINUTES, "2026-11-16", "2026-11-17")
+    desk.alter(MINUTES, "2026-11-17T20:00", "2026-11-17T20:05", 2)
+    desk.alter(MINUTES, "2026-11-16T20:00", "2026-11-16T20:03", 1, volume=7)
+
+    await desk.update("AAPL")
+
+    (told,) = desk.told(BarsRevised)
+    assert told.count == 8
+    expected = await truth(desk, MINUTES, "2026-11-16", "2026-11-18", tmp_path / "truth")
+    assert desk.catalog.read_bars(MINUTES) == expected
+
+
+async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await desk.fetch(DAYS, "2026-10-01", "2026-11-13")
+    desk.alter(DAYS, "2026-10-01", "2026-11-14", 4)
+    before = desk.catalog.read_bars(DAYS)
+
+    summary = await desk.update()
+
+    (failed,) = summary.failed
+    assert isinstance(failed.error, DataUnavailable)
+    assert "ratio 4" in failed.error.reason
+    assert "--rebuild AAPL.NASDAQ-1-DAY-LAST-EXTERNAL" in failed.error.steps[0]
+    assert desk.told(SeriesStale)
+    assert desk.catalog.read_bars(DAYS) == before
+    again = await fetch_all(
+        FetchRequest(("AAPL",), DAYS.spec, "2026-11-16", None),
+        catalog=desk.catalog,
+        session=desk.session,
+        clock=lambda: NOW,
+    )
+    assert again.failed  # a plain fetch does not mix them either
+
+    await rebuild(DAYS, catalog=desk.catalog, session=desk.session, clock=lambda: NOW)
+
+    expected = await truth(desk, DAYS, "2026-10-01", "2026-11-13", tmp_path / "truth")
+    assert desk.catalog.read_bars(DAYS) == expected
+    undo(desk.catalog.root)
+    assert desk.catalog.read_bars(DAYS) == before
+
+    await rebuild(DAYS, catalog=desk.catalog, session=desk.session, clock=lambda: NOW)
+    assert not (await desk.update()).failed
+    assert desk.catalog.read_bars(DAYS).ts[-1] == ns("2026-11-18T23:59:59") + 999_999_999
+
+
+async def test_a_rebuild_that_fails_leaves_what_is_stored(desk: Desk) -> None:
+    await desk.fetch(MINUTES, "2026-11-16", "2026-11-17")
+    before = desk.catalog.read_bars(MINUTES)
+    refused = await rebuild(
+        MINUTES,
+        catalog=desk.catalog,
+        session=BrokerSession(Endpoint("127.0.0.1", 1)),
+        clock=lambda: NOW,
+    )
+    assert refused.error is not None
+    assert desk.catalog.read_bars(MINUTES) == before
+
+
+async def test_a_history_that_was_restated_makes_a_series_stale(desk: Desk) -> None:
+    await desk.fetch(MINUTES, "2026-11-13", "2026-11-17")
+    desk.alter(MINUTES, "2026-11-16T15:00", "2026-11-16T15:01", 3)
+    summary = await desk.update()
+    assert summary.failed
+    assert "restated 1 bars" in str(desk.catalog.stale(MINUTES))
+
+
+async def test_an_id_that_is_not_stored_is_wrong_input(desk: Desk) -> None:
+    with pytest.raises(WrongInput):
+        await desk.update("MSFT")
+
+
+async def test_series_of_no_broker_are_skipped_and_told(desk: Desk) -> None:
+    await desk.fetch(DAYS, "2026-11-12", "2026-11-13")
+    bars = desk.catalog.read_bars(DAYS)
+    foreign = Series("FOO.SIM", BarSpec(1, "DAY"))
+    nothing = {"id": "FOO.SIM", "info": {"source": "simulated"}}
+    definition = {**(desk.catalog.instrument("AAPL.NASDAQ") or {}), **nothing}
+    desk.catalog.store_instrument(definition, origin="simulated")
+    desk.catalog.store_bars(
+        foreign,
+        bars,
+        asked=(ns("2026-11-12"), ns("2026-11-14")),
+        hours="regular",
+        con_id=None,
+        origin="simulated",
+    )
+    summary = await desk.update()
+    assert [one.series for one in summary.series] == [DAYS]
+    assert [skipped.series for skipped in desk.told(SeriesSkipped)] == [foreign]
