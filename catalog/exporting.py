@@ -14,6 +14,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from catalog.columns import BarColumns
+from catalog.coverage import Interval
 from catalog.encoding import decimals, to_arrow
 from catalog.errors import WrongInput
 from catalog.events import Event, Report, ignore
@@ -51,13 +52,12 @@ def export_bars(
     series: Series,
     path: Path,
     kind: Format,
-    *,
-    start: int | None = None,
-    end: int | None = None,
-    replace: bool = False,
     report: Report = ignore,
+    *,
+    span: Interval | None = None,
+    replace: bool = False,
 ) -> int:
-    """Write the bars with opens in [start, end) (ns) to a file; gives how many.
+    """Write the bars that open in a span (ns), or all of the series, to a file; gives how many.
 
     Columns are `timestamp`, `open`, `high`, `low`, `close` and `volume`. The timestamp is the
     close of the bar in UTC, for bars of a day and longer its date. CSV holds all decimals of the
@@ -65,7 +65,7 @@ def export_bars(
     or not at all. Raises `DataUnavailable` when nothing of the series is stored, `WrongInput` when
     the file exists and `replace` is not set, or cannot be written.
     """
-    bars = catalog.read_bars(series, start, end)
+    bars = catalog.read_bars(series, *(span or ()))
     if path.exists() and not replace:
         raise WrongInput(
             f"{path} exists", "nothing was written", "choose another name, or say --replace"

@@ -97,10 +97,10 @@ class Migration:
 def migrate(
     catalog: Catalog,
     old: Path,
+    report: Report = ignore,
     *,
     hours: Hours | None = None,
     dry_run: bool = False,
-    report: Report = ignore,
 ) -> Migration:
     """Bring the bars and instruments of a 1.x catalog into this one; with `dry_run` only tell.
 

@@ -73,7 +73,7 @@ def test_what_is_exported_imports_as_the_same_bars(
 
 def test_a_range_is_one_of_bar_opens(catalog: Catalog, tmp_path: Path) -> None:
     path = tmp_path / "hour.csv"
-    assert export_bars(catalog, AAPL, path, "csv", start=START, end=START + 2 * MINUTE) == 2
+    assert export_bars(catalog, AAPL, path, "csv", span=(START, START + 2 * MINUTE)) == 2
     assert path.read_text().splitlines() == [
         "timestamp,open,high,low,close,volume",
         "2024-01-01T14:31:00Z,99.99,100.03,99.96,100.00,104",

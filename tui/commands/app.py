@@ -9,7 +9,17 @@ import typer
 from catalog.errors import WrongInput
 from core.options import Options
 from tui.cli import global_options
-from tui.commands import backtest, catalog, catalog_check, connect, demo, fetch, simulator, update
+from tui.commands import (
+    backtest,
+    catalog,
+    catalog_check,
+    catalog_transfer,
+    connect,
+    demo,
+    fetch,
+    simulator,
+    update,
+)
 from tui.commands.invocation import Invocation
 from tui.output import Output
 
@@ -30,6 +40,11 @@ catalog.app.command()(catalog_check.check)
 catalog.app.command()(catalog_check.repair)
 catalog.app.command()(catalog_check.backfill)
 catalog.app.command()(catalog_check.undo)
+catalog.app.command("import")(catalog_transfer.import_files)
+catalog.app.command()(catalog_transfer.export)
+catalog.app.command()(catalog_transfer.delete)
+catalog.app.command()(catalog_transfer.migrate)
+catalog.app.command()(catalog_transfer.update_instruments)
 
 
 @app.callback()
