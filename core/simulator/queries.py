@@ -236,7 +236,7 @@ class TickQuery:
             contract=Description.read(fields),
             start=fields.text(),
             end=fields.text(),
-            count=min(fields.integer(), MOST_TICKS),
+            count=fields.integer(),
             what=fields.text().upper(),
             regular=fields.flag(),
         )

@@ -14,7 +14,7 @@ import numpy as np
 from core.simulator.contracts import find_one
 from core.simulator.hours import sessions
 from core.simulator.market import Market
-from core.simulator.queries import TickQuery, no_data, parse_end
+from core.simulator.queries import MOST_TICKS, TickQuery, no_data, parse_end
 from core.simulator.steps import Ints
 from core.simulator.universe import Instrument, front
 
@@ -58,7 +58,7 @@ class TickHistory:
         rows: list[tuple[object, ...]] = []
         if index is not None:
             ticks = self._ticks(instrument, index, query, until)
-            ticks = _cut(ticks, moment, query.count, forwards=bool(query.start))
+            ticks = _cut(ticks, moment, min(query.count, MOST_TICKS), forwards=bool(query.start))
             rows = _rows(instrument, query.what, ticks)
         message = {"MIDPOINT": MIDPOINT, "BID_ASK": BID_ASK, "TRADES": TRADES}[query.what]
         return [message, request_id, len(rows), *chain.from_iterable(rows), 1]

@@ -87,6 +87,14 @@ class OfficialClient(EWrapper, EClient):
     ) -> None:
         self._finish(reqId, (startDateTime, endDateTime, timeZone, sessions))
 
+    def historicalTicks(self, reqId: int, ticks: list[Any], done: bool) -> None:
+        self._rows[reqId] += ticks
+        if done:
+            self._finish(reqId, self._rows[reqId])
+
+    historicalTicksBidAsk = historicalTicks
+    historicalTicksLast = historicalTicks
+
     def symbolSamples(self, reqId: int, contractDescriptions: list[Any]) -> None:
         self._finish(reqId, contractDescriptions)
 
