@@ -109,18 +109,22 @@ class Position:
     realized: float
 
 
+def stamps(markets: Sequence[Marks]) -> Ints:
+    """The stamps of all bars, each once, by time."""
+    if len(markets) == 1:
+        return markets[0].ts
+    return np.unique(np.concatenate([market.ts for market in markets]))
+
+
 def equity_curve(
-    cash: float, markets: Sequence[Marks], fills: Iterable[Fill]
+    cash: float, markets: Sequence[Marks], fills: Iterable[Fill], ts: Ints | None = None
 ) -> tuple[Ints, Floats, Floats]:
-    """Stamps, worth and gross value of `Equity`: one point a bar stamp, the fills at it included.
+    """Stamps, worth and gross value of `Equity`: one point a bar stamp, the fills at it included,
+    or at the stamps given.
 
     Worth = cash - Σ units · price · multiplier - fees + position · close · multiplier.
     """
-    ts = (
-        markets[0].ts
-        if len(markets) == 1
-        else np.unique(np.concatenate([market.ts for market in markets]))
-    )
+    ts = stamps(markets) if ts is None else ts
     value, gross = np.full(len(ts), cash, dtype=np.float64), np.zeros(len(ts))
     by_instrument = _by_instrument(fills)
     for market in markets:

@@ -8,18 +8,10 @@ from datetime import UTC, datetime
 from catalog.errors import WrongInput
 from catalog.layout import NANOS_PER_DAY
 from catalog.series import NANOS_PER_SECOND
+from core.backtest.currencies import currency_of, foreign_currencies, quotes_between
 from core.backtest.data import InstrumentData, RunData
 from core.backtest.fees import asset_kind
 from core.backtest.spec import RunSpec
-
-SYNTHETIC_CURRENCY = "USD"
-
-
-def currency_of(definition: dict[str, object] | None) -> str:
-    """The currency an instrument is quoted and settled in."""
-    if definition is None:
-        return SYNTHETIC_CURRENCY
-    return str(definition.get("quote_currency") or definition["currency"])
 
 
 def refuse_unsound(spec: RunSpec, data: RunData) -> None:
@@ -33,7 +25,9 @@ def refuse_unsound(spec: RunSpec, data: RunData) -> None:
             )
         seen.add(each.instrument_id)
         _refuse_untradable(each, data.interval[0])
-        _refuse_other_currency(each, spec)
+        _refuse_account(each, spec)
+    _refuse_unknown_rates(spec, data)
+    _refuse_unpriced_fees(spec, data)
 
 
 def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
@@ -45,6 +39,13 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
                 f"{each.instrument_id} expires on {_day(expiry)}, inside the range: "
                 "what is held then stays at its last price"
             )
+    if spec.account == "cash" and spec.leverage:
+        yield "a cash account has no leverage: what was given is passed over"
+    elif spec.leverage:
+        yield (
+            "with a leverage, Nautilus denies an order that turns a position round unless there is "
+            "margin for its full size"
+        )
     if spec.fees == "ibkr_fixed" and any(each.definition is None for each in data.instruments):
         yield "fees are those of stocks where the instrument is synthetic"
 
@@ -67,21 +68,43 @@ def _refuse_untradable(each: InstrumentData, start: int) -> None:
         )
 
 
-def _refuse_other_currency(each: InstrumentData, spec: RunSpec) -> None:
-    cash, quoted = spec.starting_cash().currency, currency_of(each.definition)
-    if quoted != cash:
+def _refuse_account(each: InstrumentData, spec: RunSpec) -> None:
+    if spec.account != "cash":
+        return
+    if asset_kind(str((each.definition or {}).get("type"))) == "future":
         raise WrongInput(
-            f"{each.instrument_id} is quoted in {quoted}, the cash is in {cash}",
-            "profits would not reach the account, as there is no exchange rate in the run",
-            f"start with cash in {quoted}",
-            "run instruments of different currencies one by one",
+            f"a cash account cannot hold {each.instrument_id}",
+            "futures are held on margin",
+            "choose --account margin",
         )
-    if spec.fees == "ibkr_fixed" and cash != "USD":
+
+
+def _refuse_unknown_rates(spec: RunSpec, data: RunData) -> None:
+    known = {rate.currency for rate in data.rates}
+    own = spec.starting_cash().currency
+    for currency in foreign_currencies(spec, data.instruments):
+        if currency in known:
+            continue
+        of = [each for each in data.instruments if currency_of(each.definition) == currency]
+        (pair, _), *_ = quotes_between(currency, own)
         raise WrongInput(
-            f"ibkr_fixed has no prices in {cash}",
-            "it is the price list for the United States",
-            "choose --fees zero",
+            f"there is no rate of {currency} in {own}",
+            f"{of[0].instrument_id if of else 'some of the cash'} is in {currency}, the figures "
+            f"are in {own}: profits would not reach the account",
+            f"fetch {pair} in 1-DAY-MID, over the range and a week before it",
+            f"or start with cash in {currency}",
         )
+
+
+def _refuse_unpriced_fees(spec: RunSpec, data: RunData) -> None:
+    for each in data.instruments:
+        currency = currency_of(each.definition)
+        if spec.fees == "ibkr_fixed" and currency != "USD":
+            raise WrongInput(
+                f"ibkr_fixed has no prices in {currency}, which {each.instrument_id} is quoted in",
+                "it is the price list for the United States",
+                "choose --fees zero, or --fees per_contract:AMOUNT",
+            )
 
 
 def _expiry(each: InstrumentData) -> int | None:

@@ -14,6 +14,7 @@ from catalog.series import Series
 if TYPE_CHECKING:
     from catalog.files import Origin
     from catalog.sessions import Sessions
+    from core.backtest.currencies import RateBars
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,21 @@ class InstrumentData:
 class RunData:
     """Everything a run reads; `interval` is over bar opens, ns. `origin` says whether the bars
     are simulated or real, as far as that is known. `hashes` are those of its fingerprint, where
-    they are known already."""
+    they are known already.
+
+    Bars from `warm_from` on, where it is given, are shown to indicators before the interval.
+    `rates` say what other currencies are worth.
+    """
 
     instruments: tuple[InstrumentData, ...]
     interval: Interval
     origin: Origin | None = None
     hashes: Mapping[str, str] | None = None
+    warm_from: int | None = None
+    rates: tuple[RateBars, ...] = ()
+
+    @property
+    def fed(self) -> Interval:
+        """The interval of all bars the engine gets, those of the warm-up included."""
+        start, end = self.interval
+        return (start if self.warm_from is None else min(self.warm_from, start)), end

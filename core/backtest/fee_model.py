@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any, override
 
 from nautilus_trader.execution import FeeModel
@@ -16,8 +18,51 @@ from nautilus_trader.model import (
     Quantity,
 )
 
-from core.backtest.fees import AssetKind, FeeRule, asset_kind
+from catalog.errors import WrongInput
+from core.backtest.fees import AssetKind, FeeRule, asset_kind, fee_rule
 from core.backtest.guard import Failure
+from core.strategies.causes import causes
+from core.strategies.loading import imported
+
+
+def engine_fees(fees: str, failure: Failure, folders: Sequence[Path]) -> FeeModel:
+    """The fee model of a spec's `fees`. Raises `WrongInput` when there is none."""
+    rule = fee_rule(fees)
+    if rule is not None:
+        return OrderFees(rule, failure)
+    module_name, _, class_name = fees.partition(":")
+    kind = getattr(imported(module_name, folders), class_name, None)
+    if not isinstance(kind, type) or not issubclass(kind, FeeModel):
+        raise WrongInput(
+            f"{fees} is no fee model",
+            f"{class_name} must be a class below nautilus_trader.execution.FeeModel",
+            "correct the name, or the class",
+        )
+    try:
+        return OwnFees(kind(), failure)
+    except Exception as error:
+        raise WrongInput(
+            f"{fees} cannot be made", causes(error), "let it be made without arguments"
+        ) from error
+
+
+class OwnFees(FeeModel):
+    """A fee model of the user's. What it raises is kept in `failure`: it would leave the order open
+    for ever."""
+
+    def __init__(self, model: FeeModel, failure: Failure) -> None:
+        self._model = model
+        self._failure = failure
+
+    @override
+    def get_commission(
+        self, order: Any, fill_quantity: Quantity, fill_px: Price, instrument: Any
+    ) -> Money:
+        try:
+            return self._model.get_commission(order, fill_quantity, fill_px, instrument)
+        except Exception as error:
+            self._failure.keep(error)
+            return Money(0.0, instrument.quote_currency)
 
 
 @dataclass(slots=True)

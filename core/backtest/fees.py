@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Literal
 
+from catalog.errors import WrongInput
+
 type AssetKind = Literal["stock", "future", "fx"]
 type FeeRule = Callable[[AssetKind, Decimal, Decimal], Decimal]
-"""The fee, in USD, of one order so far, from what it trades, the units filled and their value.
+"""The fee of one order so far, in the currency of its instrument: from what it trades, the units
+filled and their value.
 
 Partial fills of one order share its minimum and maximum: each costs what the total grew by.
 """
@@ -50,4 +53,45 @@ def zero(_kind: AssetKind, _units: Decimal, _value: Decimal) -> Decimal:
     return Decimal(0)
 
 
-FEES: Mapping[str, FeeRule] = MappingProxyType({"ibkr_fixed": ibkr_fixed, "zero": zero})
+def per_contract(amount: Decimal) -> FeeRule:
+    """So much for each share, contract or unit, in the currency of the instrument."""
+    return lambda _kind, units, _value: units * amount
+
+
+FEES: Mapping[str, FeeRule] = MappingProxyType(
+    {"ibkr_fixed": ibkr_fixed, "per_contract": per_contract(_A_CONTRACT), "zero": zero}
+)
+
+
+def fee_rule(fees: str) -> FeeRule | None:
+    """The rule of a name in `FEES`, or of `per_contract:AMOUNT`; None for a fee model of the
+    user's own, `module:Class`, which only a worker can load.
+
+    Raises `WrongInput` for anything else.
+    """
+    name, colon, rest = fees.partition(":")
+    if not colon and name in FEES:
+        return FEES[name]
+    if name == "per_contract":
+        return per_contract(_amount(fees, rest))
+    if colon and name not in FEES and all(part.isidentifier() for part in (*name.split("."), rest)):
+        return None
+    raise WrongInput(
+        f"there are no fees '{fees}'",
+        f"the fees are {', '.join(FEES)}, per_contract:AMOUNT, or module:Class of a fee model",
+        "choose one of them",
+    )
+
+
+def _amount(fees: str, text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise WrongInput(
+            f"'{fees}' names no fee",
+            f"'{text}' is not an amount of 0 or more",
+            "write for example per_contract:1.20",
+        )
+    return amount

@@ -14,6 +14,9 @@ from typing import Any
 from nautilus_trader.trading import Strategy
 
 from catalog.errors import DataUnavailable, QuarterdeckError
+from core.strategies.causes import causes
+
+type _Handler = Callable[..., Any]
 
 
 class Failure:
@@ -38,25 +41,35 @@ class Failure:
             return
         if isinstance(self._error, QuarterdeckError):
             raise self._error
-        place = traceback.extract_tb(self._error.__traceback__)[-1]
+        told = f"{type(self._error).__name__}: {self._error}".removesuffix(": ")
         raise DataUnavailable(
-            f"{self._name} raised {type(self._error).__name__}: {self._error}",
-            f"in {place.name}, line {place.lineno} of {place.filename}: {place.line}",
+            f"{self._name} raised {told}",
+            causes(self._error),
             "correct the strategy or its parameters",
         )
 
 
-def guarded(kind: type[Strategy], failure: Failure) -> type[Any]:
-    """The strategy class with each of its own `on_...` ending the run when it raises."""
-    handlers = {
-        name: _guard(getattr(kind, name), failure)
+def guarded(kind: type[Strategy], failure: Failure, start: int | None, number: int) -> type[Any]:
+    """The strategy class with each of its own `on_...` ending the run when it raises.
+
+    Bars that open before `start` (ns), if any, warm the strategy up: they reach the indicators it
+    registered and its `on_warm_up_bar` if it has one, but not `on_bar`. `number` tells apart the
+    instances of a run, whose ids Nautilus makes of the names of their classes.
+    """
+    own = {
+        name: getattr(kind, name)
         for name in dir(kind)
         if name.startswith("on_") and getattr(kind, name) is not getattr(Strategy, name, None)
     }
-    return type(kind.__name__, (kind,), handlers)
+    handlers = {name: _guard(handler, failure) for name, handler in own.items()}
+    if start is not None and "on_bar" in own:
+        warm_up = handlers.get("on_warm_up_bar", lambda _strategy, _bar: None)
+        handlers["on_bar"] = _after(start, warm_up, handlers["on_bar"])
+    name = kind.__name__ if number == 1 else f"{kind.__name__}{number}"
+    return type(name, (kind,), handlers)
 
 
-def _guard(handler: Callable[..., Any], failure: Failure) -> Callable[..., Any]:
+def _guard(handler: _Handler, failure: Failure) -> _Handler:
     @functools.wraps(handler)
     def guard(strategy: Strategy, *args: Any) -> Any:
         try:
@@ -67,3 +80,10 @@ def _guard(handler: Callable[..., Any], failure: Failure) -> Callable[..., Any]:
             return None
 
     return guard
+
+
+def _after(start: int, warm_up: _Handler, on_bar: _Handler) -> _Handler:
+    def handle(strategy: Strategy, bar: Any) -> Any:
+        return on_bar(strategy, bar) if bar.ts_init > start else warm_up(strategy, bar)
+
+    return handle

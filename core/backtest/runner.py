@@ -11,19 +11,21 @@ from typing import Any
 from catalog import workers
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report, as_record
-from core import strategies
+from catalog.series import NANOS_PER_SECOND
 from core.backtest.checks import refuse_unsound, warnings_before
 from core.backtest.data import InstrumentData as InstrumentData
 from core.backtest.data import RunData as RunData
+from core.backtest.following import follow
+from core.backtest.limits import Limits
 from core.backtest.results import RunResult, RunStore, StoredRun
 from core.backtest.spec import RunSpec
-from core.backtest.task import Outcome, Progress, Task, perform
+from core.backtest.task import Outcome, Progress, Task
 from core.backtest.venues import VenueDetected, detect_venue
 from core.jobs import JobProgress
+from core.strategies.library import SHIPPED, Library
+from core.strategies.shipped import STRATEGIES
 
-WORKER_LOG = "worker.log"
-
-workers.preload("core.backtest.engine", *(each.module for each in strategies.STRATEGIES.values()))
+workers.preload("core.backtest.engine", *(each.module for each in STRATEGIES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,23 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunProgress(JobProgress):
-    """How many bars of how many the engine has processed, and how fast."""
+    """How many bars of how many the engine has processed, how fast, and where it is: the stamp of
+    the last bar, ns UTC."""
 
     bars_per_s: float = 0.0
+    reached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunNote(Event):
+    """What is so in every run of its kind."""
+
+    channel = "run"
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +95,36 @@ class RunFinished(Event):
 
 
 async def run_backtest(
-    spec: RunSpec, data: RunData, store: RunStore, *, report: Report, sweep: str = ""
+    spec: RunSpec,
+    data: RunData,
+    store: RunStore,
+    *,
+    report: Report,
+    sweep: str = "",
+    library: Library = SHIPPED,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> StoredRun:
     """Run the spec on the data, whose files were checked, and store what comes out, under the id
     of the sweep it belongs to.
 
     Raises `WrongInput` for a run that would not be sound, and stores nothing; what ends a run on
-    its way (`DataUnavailable` for a strategy that raises, `WorkerDied`) is stored as a failed run
-    and raised. Cancelling ends the worker and leaves nothing behind.
+    its way (`DataUnavailable` for a strategy that raises or meets a limit, `WorkerDied`) is stored
+    as a failed run and raised. Cancelling ends the engine at once; what it did so far is stored as
+    a partial run, then the cancel goes on.
     """
-    strategies.parameters_of(spec.strategy, spec.parameters)
+    info = await asyncio.to_thread(library.find, spec.strategy)
+    spec = replace(spec, strategy=info.name)
+    await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     refuse_unsound(spec, data)
     log = _Log(report)
     venues = [detect_venue(each.definition, each.series[0]) for each in data.instruments]
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
+    task = Task(spec, data, staging, sweep, library.folders, limits)
     try:
         log.report(RunStarted(staging.name, spec.strategy, spec.instruments))
         for venue in venues:
             log.report(venue)
-        return await _run(Task(spec, data, staging, sweep), venues, store, log)
+        return await _run(task, venues, store, log)
     except (asyncio.CancelledError, WrongInput):
         await _to_the_end(asyncio.to_thread(store.discard, staging))
         raise
@@ -115,15 +142,15 @@ async def _run(
         )
 
     try:
-        outcome = await workers.run(
-            perform, task, on_message=log.progress, log=task.folder / WORKER_LOG
-        )
+        outcome, cancelled = await follow(task, log.progress)
     except WrongInput:
         raise
     except QuarterdeckError as error:
         await keep(error)
         raise
     warnings = (*warnings_before(task.spec, task.data), *outcome.warnings)
+    for text in outcome.notes:
+        log.report(RunNote(text))
     for text in warnings:
         log.report(RunWarning(text))
     metrics = outcome.metrics
@@ -131,6 +158,8 @@ async def _run(
     log.take(done)
     stored = await keep(replace(outcome, warnings=warnings))
     log.pass_on(done)
+    if cancelled:
+        raise asyncio.CancelledError
     return stored
 
 
@@ -165,7 +194,7 @@ def _result(
         )
     return RunResult(
         run_id,
-        "done",
+        "partial" if outcome.stopped else "done",
         *times,
         tuple(venues),
         simulated,
@@ -195,6 +224,6 @@ class _Log:
 
     def progress(self, so_far: Progress) -> None:
         rate = so_far.done / so_far.seconds if so_far.seconds else 0.0
-        self.pass_on(
-            RunProgress(so_far.done, so_far.total, "bars", f"{rate:,.0f} bars/s", bars_per_s=rate)
-        )
+        reached = datetime.fromtimestamp(so_far.reached // NANOS_PER_SECOND, UTC)
+        text = f"to {reached:%Y-%m-%d %H:%M}, {rate:,.0f} bars/s"
+        self.pass_on(RunProgress(so_far.done, so_far.total, "bars", text, rate, so_far.reached))

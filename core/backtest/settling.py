@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
+from catalog.columns import Ints
 from catalog.layout import NANOS_PER_DAY
+from catalog.series import NANOS_PER_SECOND
 from core.backtest.accounting import (
     Equity,
     Fill,
@@ -19,8 +23,10 @@ from core.backtest.accounting import (
     held_from_the_start,
     positions,
     round_trips,
+    stamps,
     valued,
 )
+from core.backtest.currencies import Purse, Rates
 from core.backtest.data import InstrumentData
 from core.backtest.fingerprint import Fingerprint
 from core.backtest.metrics import Counted, Metrics, compute
@@ -36,40 +42,50 @@ from core.backtest.records import (
 )
 from core.backtest.tables import columns_of, write_columns, write_rows
 from core.backtest.task import Outcome, Task
-from core.backtest.trading_dates import trading_dates
+from core.backtest.trading_dates import merged_dates, trading_dates
 
 _CRYPTO_TYPES = ("Crypto", "Perpetual")
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An instrument of the run, the closes it is valued at, and what has to be said of them."""
+    """An instrument of the run, the closes it is valued at, what has to be said of them, and the
+    currency they are in."""
 
     data: InstrumentData
     marks: Marks
     warnings: tuple[str, ...]
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What the engine leaves: `balance` is the cash of all its accounts, `balances` how it came
-    to that, `strategy` the hash of the strategy's source."""
+    """What the engine leaves: `cash` is that of all its accounts by currency, `purse` what it
+    began as, `balances` how it came to that, `strategy` the hash of the strategy's source."""
 
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
-    balance: float
+    cash: Mapping[str, float]
     seconds: float
+    purse: Purse
+    rates: Rates
     balances: tuple[Balance, ...] = ()
     strategy: str = ""
+    stopped: bool = False
 
 
-def settle(task: Task, holdings: Sequence[Holding], venues: Sequence[str], ended: Ended) -> Outcome:
+def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended: Ended) -> Outcome:
     """Work out equity, trades and metrics, and write all tables into the task's folder."""
-    cash = float(task.spec.starting_cash().amount)
     markets = [holding.marks for holding in holdings]
-    fills = valued(markets, ended.fills)
-    equity = _equity(cash, holdings, fills)
-    trades = round_trips(markets, fills)
+    quoted = {holding.marks.instrument_id: holding.currency for holding in holdings}
+    rates, start = ended.rates, task.data.interval[0]
+    cash = math.fsum(
+        float(amount) * rates.one(name, start) for name, amount in ended.purse.cash.items()
+    )
+    in_own = valued(markets, ended.fills)
+    equity = _equity(cash, holdings, in_own, ended)
+    fills = rates.fills(in_own, quoted)
+    trades = rates.trades(round_trips(markets, in_own), quoted, int(equity.ts[-1]))
     counted = Counted(
         rejected=sum(order.refused for order in ended.orders),
         bars=sum(len(market.ts) for market in markets),
@@ -80,9 +96,10 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Sequence[str], ended
     write_rows(task.folder / FILLS, Fill, fills)
     write_rows(task.folder / TRADES, Trade, trades)
     write_rows(task.folder / ORDERS, Order, ended.orders)
-    write_rows(task.folder / POSITIONS, Position, positions(markets, fills))
+    write_rows(task.folder / POSITIONS, Position, positions(markets, in_own))
     write_rows(task.folder / ACCOUNTS, Balance, ended.balances)
     warnings = [
+        *_about_the_end(task, equity, ended),
         *(warning for holding in holdings for warning in holding.warnings),
         *_about_instruments(task),
         *_about_orders(ended.orders),
@@ -92,18 +109,39 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Sequence[str], ended
     return Outcome(
         metrics,
         tuple(warnings),
-        tuple(_notes(task, venues)),
+        (*_notes(task, tuple(venues)), *ended.purse.notes),
         Fingerprint.of(task.spec, task.data, ended.strategy),
+        ended.stopped,
     )
 
 
-def _equity(cash: float, holdings: Sequence[Holding], fills: Sequence[Fill]) -> Equity:
-    markets = [holding.marks for holding in holdings]
-    ts, value, gross = equity_curve(cash, markets, fills)
-    main = holdings[0].data
-    zone = str(main.info.get("time_zone") or "UTC")
-    dates = trading_dates(ts, main.series[0].spec, main.sessions, zone)
-    return Equity(ts, value, gross, dates, held_from_the_start(cash, markets[0], ts))
+def _equity(
+    cash: float, holdings: Sequence[Holding], fills: Sequence[Fill], ended: Ended
+) -> Equity:
+    """The equity of each currency at its rate, added up."""
+    rates, main = ended.rates, holdings[0]
+    ts = stamps([holding.marks for holding in holdings])
+    value, gross = np.zeros(len(ts)), np.zeros(len(ts))
+    for currency, amount in ended.purse.cash.items():
+        markets = [holding.marks for holding in holdings if holding.currency == currency]
+        names = {market.instrument_id for market in markets}
+        own = [fill for fill in fills if fill.instrument_id in names]
+        rate = rates.at(currency, ts) if rates.foreign else 1.0
+        _, worth, held = equity_curve(float(amount), markets, own, ts)
+        value += worth * rate
+        gross += held * rate
+    held_main = held_from_the_start(cash, main.marks, ts)
+    if rates.foreign and len(held_main):
+        rate = rates.at(main.currency, ts)
+        held_main = held_main * rate / rate[0]
+    dates = merged_dates(ts, [_dates(holding) for holding in holdings])
+    return Equity(ts, value, gross, dates, held_main)
+
+
+def _dates(holding: Holding) -> tuple[Ints, Ints]:
+    data, ts = holding.data, holding.marks.ts
+    zone = str(data.info.get("time_zone") or "UTC")
+    return ts, trading_dates(ts, data.series[0].spec, data.sessions, zone)
 
 
 def _days_a_year(holdings: Sequence[Holding]) -> int | None:
@@ -119,9 +157,18 @@ def _notes(task: Task, venues: Sequence[str]) -> Iterator[str]:
     yield "market orders fill at the close of the bar they were decided on"
     if len(venues) > 1:
         yield (
-            f"{task.spec.starting_cash()} split evenly over {len(venues)} accounts, one for each "
+            f"{task.spec.cash} split evenly over {len(venues)} accounts, one for each "
             f"venue: {', '.join(venues)}"
         )
+
+
+def _about_the_end(task: Task, equity: Equity, ended: Ended) -> Iterator[str]:
+    if ended.stopped:
+        last, wanted = (
+            datetime.fromtimestamp(int(moment) // NANOS_PER_SECOND, UTC)
+            for moment in (equity.ts[-1], task.data.interval[1])
+        )
+        yield f"partial: stopped at {last:%Y-%m-%d %H:%M}, before {wanted:%Y-%m-%d %H:%M} UTC"
 
 
 def _about_instruments(task: Task) -> Iterator[str]:
@@ -161,8 +208,17 @@ def _about_worth(equity: Equity, metrics: Metrics, ended: Ended) -> Iterator[str
     if metrics.open_trades:
         yield f"positions open at the end, valued at the last close: {metrics.open_trades}"
     # Nautilus rounds each fill to the cent; a larger difference would be a fault in our figures.
-    elif abs(metrics.end_equity - ended.balance) > 0.01 * (len(ended.fills) + 1):
+    balance = _balance(ended, int(equity.ts[-1]))
+    if not metrics.open_trades and abs(metrics.end_equity - balance) > 0.01 * (
+        len(ended.fills) + 1
+    ):
         yield (
-            f"the engine's accounts hold {ended.balance:,.2f}, the figures here say "
+            f"the engine's accounts hold {balance:,.2f}, the figures here say "
             f"{metrics.end_equity:,.2f}"
         )
+
+
+def _balance(ended: Ended, last: int) -> float:
+    """The cash of the engine's accounts in the run's currency."""
+    rates = ended.rates
+    return math.fsum(rates.one(name, last) * amount for name, amount in ended.cash.items())

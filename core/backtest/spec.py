@@ -6,13 +6,19 @@ import dataclasses
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from catalog.errors import WrongInput
 from catalog.series import BarSpec
-from core.backtest.fees import FEES
+from core.backtest.fees import fee_rule
+from core.strategies.parameters import check_bounds
 
 type Source = Literal["auto", "catalog"]
+type Account = Literal["auto", "margin", "cash"]
+type PositionKeeping = Literal["netting", "hedging"]
+
+MOST_WARM_UP = 100_000
+MOST_LEVERAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,14 @@ class Cash:
 class RunSpec:
     """One backtest: a strategy on bars of instruments over a range.
 
-    `start` and `end` are as typed; `cash` is the total, split evenly over the venues of the run.
+    `start` and `end` are as typed; `warm_up` is how many bars before the start indicators are
+    shown. `cash` is the total, one amount or several with commas between them (`60000 USD, 40000
+    EUR`), split evenly over the venues of the run. `fees` are a name of `fees.FEES`, perhaps with
+    an amount (`per_contract:1.20`), or `module:Class` of a fee model of Nautilus'.
+
+    `account` auto is a margin account. With a `leverage` Nautilus denies orders whose value exceeds
+    so many times the free cash; at 0 it lets all through, and the result tells what was held.
+    `slippage` is the chance that a market order fills one tick worse, drawn with `seed`.
     """
 
     strategy: str
@@ -58,24 +71,51 @@ class RunSpec:
     cash: str = "100000 USD"
     fees: str = "ibkr_fixed"
     source: Source = "auto"
+    warm_up: int = 0
+    account: Account = "auto"
+    oms: PositionKeeping = "netting"
+    leverage: float = 0.0
+    slippage: float = 0.0
+    seed: int = 0
 
     def starting_cash(self) -> Cash:
-        """The cash, read. Raises `WrongInput` when it is none."""
-        return Cash.parse(self.cash)
+        """The first amount of the cash, read. Raises `WrongInput` when it is none."""
+        return self.all_cash()[0]
+
+    def all_cash(self) -> tuple[Cash, ...]:
+        """Every amount of the cash, each of its own currency. Raises `WrongInput` when one is none
+        or a currency is named twice."""
+        amounts = tuple(Cash.parse(part) for part in _amounts(self.cash))
+        currencies = [amount.currency for amount in amounts]
+        if len(set(currencies)) < len(currencies):
+            raise WrongInput(
+                f"'{self.cash}' names a currency twice",
+                "each currency has one amount",
+                "add the amounts up",
+            )
+        return amounts
 
     def check(self) -> None:
         """Raise `WrongInput` for what is wrong whatever the data."""
-        self.starting_cash()
+        self.all_cash()
+        fee_rule(self.fees)
         if not self.instruments:
             raise WrongInput(
                 "a backtest needs an instrument", "none was named", "name one, like AAPL.NASDAQ"
             )
-        if self.fees not in FEES:
-            raise WrongInput(
-                f"there are no fees '{self.fees}'",
-                f"the fees are {', '.join(FEES)}",
-                "choose one of them",
-            )
+        for name, value, words in (
+            ("account", self.account, get_args(Account.__value__)),
+            ("oms", self.oms, get_args(PositionKeeping.__value__)),
+            ("source", self.source, get_args(Source.__value__)),
+        ):
+            if value not in words:
+                raise WrongInput(
+                    f"{name} cannot be '{value}'", f"it is {' or '.join(words)}", "choose one"
+                )
+        check_bounds("warm_up", self.warm_up, 0, MOST_WARM_UP)
+        check_bounds("leverage", self.leverage, 0, MOST_LEVERAGE)
+        check_bounds("slippage", self.slippage, 0, 1)
+        check_bounds("seed", self.seed, 0, 2**63 - 1)
 
     def to_json(self) -> dict[str, object]:
         """The spec as one JSON-able object."""
@@ -99,6 +139,12 @@ class RunSpec:
                 "bars": BarSpec.parse(record["bars"]),
             }
         )
+
+
+def _amounts(text: str) -> list[str]:
+    """The parts of `60000 USD, 40,000 EUR`: a comma behind a currency parts, one in a number does
+    not."""
+    return re.split(r"(?<=[A-Za-z])\s*,", text)
 
 
 def _plain(value: object) -> object:

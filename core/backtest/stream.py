@@ -60,10 +60,10 @@ class Stream:
         """The same bars, each with this volume."""
         return replace(self, volume=units)
 
-    def since(self, start: int) -> tuple[Ints, Floats]:
-        """Stamps and closes of the bars that open at `start` (ns) or later."""
-        first = int(np.searchsorted(self.ts, start, "right"))
-        return self.ts[first:], self.close[first:]
+    def between(self, start: int, end: int) -> tuple[Ints, Floats]:
+        """Stamps and closes of the bars that are stamped after `start`, up to `end` (ns)."""
+        first, last = (int(row) for row in np.searchsorted(self.ts, (start, end), "right"))
+        return self.ts[first:last], self.close[first:last]
 
 
 class Cursor:

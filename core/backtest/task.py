@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.backtest.data import RunData
 from core.backtest.fingerprint import Fingerprint
+from core.backtest.limits import Limits
 from core.backtest.metrics import Metrics
 from core.backtest.spec import RunSpec
 
@@ -15,21 +16,34 @@ from core.backtest.spec import RunSpec
 @dataclass(frozen=True, slots=True)
 class Task:
     """A run for a worker. It writes its tables into `folder`. `sweep` is the id of the sweep it
-    belongs to, if any."""
+    belongs to, if any. `strategy_folders` are where strategies of the user lie.
+
+    A file `stop` in the folder asks it to end with what it has so far.
+    """
 
     spec: RunSpec
     data: RunData
     folder: Path
     sweep: str = ""
+    strategy_folders: tuple[Path, ...] = ()
+    limits: Limits = Limits()  # noqa: RUF009 (frozen)
+
+    @property
+    def stop(self) -> Path:
+        """The file that asks the run to end."""
+        return self.folder / "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many bars an engine has processed, after so many seconds."""
+    """How many bars an engine has processed, after so many seconds, and where it is: `reached` is
+    the stamp of the last one, ns. `ended` says that no more will be processed."""
 
     done: int
     total: int
     seconds: float
+    reached: int = 0
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,8 @@ class Outcome:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     fingerprint: Fingerprint
+    stopped: bool = False
+    """Whether it was asked to end before all bars were processed."""
 
 
 def perform(task: Task, *, send: Callable[[Progress], None]) -> Outcome:

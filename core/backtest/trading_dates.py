@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -35,6 +36,20 @@ def trading_dates(ts: Ints, spec: BarSpec, sessions: Sessions | None, zone: str)
     row = np.searchsorted(sessions.closes, opens, "right")
     known = row < len(sessions)
     dates[known] = sessions.dates[row[known]]
+    return np.maximum.accumulate(dates)
+
+
+def merged_dates(ts: Ints, markets: Sequence[tuple[Ints, Ints]]) -> Ints:
+    """The trading date of each of the stamps, which are those of several markets together, from
+    stamps and dates of each.
+
+    Where markets disagree (one has begun its next session, the other not) the later date counts:
+    a day of them together ends with the last market that closes it.
+    """
+    dates = np.zeros(len(ts), dtype=np.int64)
+    for own_ts, own_dates in markets:
+        rows = np.searchsorted(ts, own_ts)
+        dates[rows] = np.maximum(dates[rows], own_dates)
     return np.maximum.accumulate(dates)
 
 

@@ -28,7 +28,7 @@ class Library:
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self.folders = tuple(folder.expanduser().absolute() for folder in folders)
-        self._remembered: dict[Path, tuple[_Version, tuple[StrategyInfo, ...]]] = {}
+        self._remembered: dict[str, tuple[tuple[_Version, ...], tuple[StrategyInfo, ...]]] = {}
 
     def list(self) -> tuple[StrategyInfo, ...]:
         """All of them, the shipped ones first. What cannot be used is among them, with its
@@ -50,8 +50,7 @@ class Library:
         if name in STRATEGIES:
             return info_of(name)
         if ":" in name:
-            module = name.partition(":")[0]
-            infos = self._of_module(module, self._file_of(module))
+            infos = self._of_module(name.partition(":")[0])
             found = [info for info in infos if info.name == name]
         else:
             infos = self.list()
@@ -65,48 +64,47 @@ class Library:
             raise WrongInput(f"{name} cannot be used", found[0].error, "correct the file")
         return found[0]
 
-    def check(self, name: str, given: Mapping[str, object], markets: int) -> dict[str, object]:
-        """The parameters for so many instruments, text read as what it stands for, accepted by the
-        strategy itself.
+    def read(self, name: str, given: Mapping[str, object]) -> dict[str, object]:
+        """The parameters, text read as what it stands for.
+
+        Raises `WrongInput` for one that is unknown or does not fit, else as `find`.
+        """
+        read = self.find(name).read(given)
+        if name in STRATEGIES:
+            parameters_of(name, read)
+        return read
+
+    def check(self, name: str, given: Mapping[str, object], markets: int) -> None:
+        """Let the strategy itself look at parameters and number of instruments, in a worker.
 
         Raises `WrongInput` for what it cannot work with, else as `find`.
         """
         info = self.find(name)
-        read = info.read(given)
-        if name in STRATEGIES:
-            parameters_of(name, read)
-            if info.instruments and markets % info.instruments:
-                raise WrongInput(
-                    f"{name} trades {info.instruments} instruments together",
-                    f"{markets} were named",
-                    f"name {info.instruments} instruments, or a multiple",
-                )
-            return read
-        workers.run_blocking(_check, info.name, read, self.folders, markets, timeout=_IMPORT_S)
-        return read
+        if info.instruments and markets % info.instruments:
+            raise WrongInput(
+                f"{name} trades {info.instruments} instruments together",
+                f"{markets} were named" if markets > 1 else "one was named",
+                f"name {info.instruments} instruments, or a multiple",
+            )
+        read = self.read(name, given)
+        if name not in STRATEGIES:
+            workers.run_blocking(_check, info.name, read, self.folders, markets, timeout=_IMPORT_S)
 
     def _of_file(self, file: Path) -> tuple[StrategyInfo, ...]:
         try:
-            return self._of_module(file.stem, file) or (
+            return self._of_module(file.stem) or (
                 _broken(file.stem, "it defines no strategy", file),
             )
         except QuarterdeckError as error:
             return (_broken(file.stem, str(error), file),)
 
-    def _of_module(self, module: str, file: Path | None) -> tuple[StrategyInfo, ...]:
-        version = _version(file)
-        if file is not None and file in self._remembered:
-            known, infos = self._remembered[file]
-            if known == version:
-                return infos
+    def _of_module(self, module: str) -> tuple[StrategyInfo, ...]:
+        known, infos = self._remembered.get(module, ((), ()))
+        if infos and known == _versions(infos):
+            return infos
         infos = workers.run_blocking(_describe, module, self.folders, timeout=_IMPORT_S)
-        if file is not None and version is not None:
-            self._remembered[file] = version, infos
+        self._remembered[module] = _versions(infos), infos
         return infos
-
-    def _file_of(self, module: str) -> Path | None:
-        names = (folder / f"{module}.py" for folder in self.folders)
-        return next((file for file in names if file.exists()), None)
 
     def _lost_folders(self) -> Sequence[Path]:
         return [folder for folder in self.folders if not folder.is_dir()]
@@ -134,11 +132,10 @@ def _strategy_files(folder: Path) -> Sequence[Path]:
     return [file for file in names if not file.name.startswith(("_", "test_", "conftest"))]
 
 
-def _version(file: Path | None) -> _Version | None:
-    if file is None:
-        return None
-    state = file.stat()
-    return state.st_mtime_ns, state.st_size
+def _versions(infos: Sequence[StrategyInfo]) -> tuple[_Version, ...]:
+    """Changed time (ns) and size of the files."""
+    states = (info.file.stat() for info in infos if info.file and info.file.exists())
+    return tuple((state.st_mtime_ns, state.st_size) for state in states)
 
 
 def _broken(name: str, error: str, file: Path | None = None) -> StrategyInfo:

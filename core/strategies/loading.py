@@ -61,6 +61,10 @@ class Loaded:
         # `instrument_id, fast_bars, slow_bars` are two bar types of one instrument.
         return single.count("instrument") or single.count("bar type") or None
 
+    def read(self, given: Mapping[str, object]) -> dict[str, object]:
+        """The parameters given, text read as what it stands for. Raises `WrongInput`."""
+        return self.info(None).read(given)
+
     def info(self, file: Path | None) -> StrategyInfo:
         """What a person reads of it."""
         kind, configuration = self.kind, self.configuration
@@ -154,7 +158,7 @@ def load(name: str, folders: Sequence[Path] = ()) -> Loaded:
         kind = getattr(importlib.import_module(shipped.module), shipped.class_name)
         return Loaded(name, kind, shipped.parameters)
     module_name, _, class_name = name.partition(":")
-    found = _strategies_of(_imported(module_name, folders))
+    found = _strategies_of(imported(module_name, folders))
     if class_name not in found:
         raise WrongInput(
             f"{module_name} has no strategy '{class_name}'",
@@ -166,7 +170,7 @@ def load(name: str, folders: Sequence[Path] = ()) -> Loaded:
 
 def describe_module(module_name: str, folders: Sequence[Path]) -> tuple[StrategyInfo, ...]:
     """All strategies a module defines. Raises `DataUnavailable` when it cannot be imported."""
-    module = _imported(module_name, folders)
+    module = imported(module_name, folders)
     file = Path(module.__file__) if module.__file__ else None
     return tuple(
         Loaded(f"{module_name}:{name}", kind, configuration_of(kind)).info(file)
@@ -225,14 +229,16 @@ def _strategies_of(module: Any) -> dict[str, type[Strategy]]:
     }
 
 
-def _imported(module_name: str, folders: Sequence[Path]) -> Any:
+def imported(module_name: str, folders: Sequence[Path]) -> Any:
+    """A module of the user's. Raises `WrongInput` when there is none of that name or the name is
+    taken, `DataUnavailable` when it cannot be imported."""
     _refuse_taken_name(module_name, folders)
     sys.path.extend(str(folder) for folder in folders if str(folder) not in sys.path)
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name != module_name:
-            raise _cannot_be_imported(module_name, error) from error
+            raise _cannot_beimported(module_name, error) from error
         places = ", ".join(str(folder) for folder in folders) or "no folder of strategies is set"
         raise WrongInput(
             f"there is no strategy module '{module_name}'",
@@ -240,10 +246,10 @@ def _imported(module_name: str, folders: Sequence[Path]) -> Any:
             "correct the name, or add its folder to strategy_folders in the settings",
         ) from error
     except (Exception, SystemExit) as error:
-        raise _cannot_be_imported(module_name, error) from error
+        raise _cannot_beimported(module_name, error) from error
 
 
-def _cannot_be_imported(module_name: str, error: BaseException) -> DataUnavailable:
+def _cannot_beimported(module_name: str, error: BaseException) -> DataUnavailable:
     return DataUnavailable(f"{module_name} cannot be imported", causes(error), "correct the file")
 
 

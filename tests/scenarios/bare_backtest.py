@@ -29,7 +29,6 @@ from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy
 
 from core.backtest import engine as ours
-from core.backtest.guard import Failure
 from core.backtest.settling import Ended
 from core.backtest.task import Task
 
@@ -101,24 +100,14 @@ def crossover_fills(
 def snapshots(task: Task) -> tuple[list[tuple[int, float]], float, Ended]:
     """Run the task on our engine and give Nautilus' own equity where it noted it, its realized
     profit over all positions, and what ours goes on to settle."""
-    traded = [ours._traded(each, task) for each in task.data.instruments]
-    (venue,) = {each.venue for each in traded}
-    failure = Failure("snapshots")
-    cash = ours.split(task.spec.starting_cash(), [venue])
-    engine = ours._engine(task, traded, cash, failure)
-    ours._run(engine, traded, failure, lambda _: None, 0.0)
-    account = engine.cache.account_for_venue(traded[0].instrument.id.venue)
-    assert account is not None
+    run = ours.Simulation(task)
+    run.run(lambda _: None)
+    engine = run.engine
+    (account,) = run.accounts.found(engine)
     noted = [
         (each.ts_event, each.base_currency_equity.as_double())
         for each in engine.portfolio.snapshots(account.id)
     ]
     positions = [*engine.cache.positions(), *engine.cache.position_snapshots()]
     realized = sum(each.realized_pnl.as_double() for each in positions if each.realized_pnl)
-    ended = Ended(
-        tuple(ours.orders_of(engine.cache)),
-        tuple(ours.fills_of(engine.cache)),
-        ours._balance(engine, cash),
-        0.0,
-    )
-    return noted, realized, ended
+    return noted, realized, run.ended()

@@ -1,17 +1,15 @@
-"""A strategy that does what a test tells it bar by bar, run by the real engine in a worker."""
+"""A strategy that does what a test tells it bar by bar. For worker processes: tests name it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import ClassVar
 
-from core import strategies
-from core.backtest.task import Outcome, Task
-from core.backtest.task import perform as perform_shipped
+from nautilus_trader.model import Bar
+
 from core.strategies.configs import StrategyParameters, about
+from core.strategies.positioning import Mandate, Positioned, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,51 +18,21 @@ class ScriptedParameters(StrategyParameters):
 
     script: str = field(default="L", metadata=about("what to do, bar by bar"))
 
-    def __post_init__(self) -> None:
-        pass
 
+class Scripted(Positioned[ScriptedParameters]):
+    """Follows its script and keeps its last word to the end."""
 
-def register() -> None:
-    """Put the strategy among the shipped ones of this process."""
-    strategies._READERS[str] = str
-    strategies.STRATEGIES = MappingProxyType(
-        {
-            **strategies.STRATEGIES,
-            "scripted": strategies.Shipped(
-                ScriptedParameters, "tests.scenarios.scripted", "Scripted"
-            ),
-        }
-    )
+    sides: ClassVar[dict[str, Side]] = {"L": 1, "S": -1, "F": 0}
 
+    def __init__(self, mandate: Mandate[ScriptedParameters]) -> None:
+        super().__init__(mandate)
+        self._bar = -1
 
-def perform(task: Task, *, send: Callable[[Any], None]) -> Outcome:
-    """As `core.backtest.task.perform`, with the scripted strategy known."""
-    register()
-    return perform_shipped(task, send=send)
-
-
-def __getattr__(name: str) -> Any:
-    # The class itself needs Nautilus, which the test's own process does not load.
-    if name != "Scripted":
-        raise AttributeError(name)
-    from core.strategies.positioning import Positioned
-
-    class Scripted(Positioned[ScriptedParameters]):
-        """Follows its script and keeps its last word to the end."""
-
-        _sides = {"L": 1, "S": -1, "F": 0}  # noqa: RUF012
-
-        def __init__(self, mandate: Any) -> None:
-            super().__init__(mandate)
-            self._bar = -1
-
-        def target(self, bar: Any) -> Any:
-            self._bar = min(self._bar + 1, len(self.parameters.script) - 1)
-            word = self.parameters.script[self._bar]
-            if word == "!":
-                raise ZeroDivisionError("the script said so")
-            if word == "X":
-                os.abort()
-            return self._sides[word]
-
-    return Scripted
+    def target(self, bar: Bar) -> Side:
+        self._bar = min(self._bar + 1, len(self.parameters.script) - 1)
+        word = self.parameters.script[self._bar]
+        if word == "!":
+            raise ZeroDivisionError("the script said so")
+        if word == "X":
+            os.abort()
+        return self.sides[word]

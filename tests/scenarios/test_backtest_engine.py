@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from core.backtest.accounting import Marks, equity_curve, round_trips
 from core.backtest.data import InstrumentData, RunData
 from core.backtest.results import RunStore
 from core.backtest.runner import RunProgress, run_backtest
+from core.backtest.spec import RunSpec
 from core.backtest.task import Task
 from tests.scenarios import backtest_bars as market
 
@@ -65,11 +68,11 @@ async def test_equity_is_nautilus_own_where_it_notes_it(
     noted, realized, ended = await workers.run(bare_backtest.snapshots, task)
     multiplier = float(str(definition.get("multiplier", 1)))
     marks = Marks(held.instrument_id, bars.ts, bars.price(bars.close), multiplier)
-    curve = equity_curve(100_000, [marks], ended.fills)
-    row = np.searchsorted(curve.ts, [ts for ts, _ in noted], "right") - 1
+    ts, value, _ = equity_curve(100_000, [marks], ended.fills)
+    row = np.searchsorted(ts, [ts for ts, _ in noted], "right") - 1
     assert len(noted) >= 4
-    assert np.ptp(curve.value[row]) > 1
-    assert curve.value[row].tolist() == pytest.approx([value for _, value in noted], abs=0.01)
+    assert np.ptp(value[row]) > 1
+    assert value[row].tolist() == pytest.approx([value for _, value in noted], abs=0.01)
     trades = round_trips([marks], ended.fills)
     settled = sum(trade.net if trade.exit_ts else -trade.fees for trade in trades)
     assert settled == pytest.approx(realized, abs=0.01 * len(ended.fills))
@@ -170,21 +173,21 @@ async def test_progress_is_told_and_the_engine_is_not_in_our_process(tmp_path: P
     spec = market.spec_for(data, "buy_and_hold")
     await run_backtest(spec, data, RunStore(tmp_path / "runs"), report=heard.append)
     told = [event for event in heard if isinstance(event, RunProgress)]
-    assert [event.done for event in told] == [10_000, 20_000, 25_000]
+    assert told[-1].done == 25_000
+    assert all(before.done < after.done for before, after in itertools.pairwise(told))
     assert all(event.total == 25_000 and event.bars_per_s > 0 for event in told)
+    assert told[-1].text.startswith("to 2024-01-19 23:10, ")
 
 
-async def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
-    data = market.run_of(market.instrument(tmp_path, market.walk(200_000), market.equity()))
-    store = RunStore(tmp_path / "runs")
+async def cancelled(spec: RunSpec, data: RunData, store: RunStore, **options: Any) -> float:
+    """Cancel a run at its first progress; the seconds until it is over."""
     running = asyncio.Event()
 
     def report(event: Event) -> None:
         if isinstance(event, RunProgress):
             running.set()
 
-    spec = market.spec_for(data, "sma_crossover")
-    run = asyncio.ensure_future(run_backtest(spec, data, store, report=report))
+    run = asyncio.ensure_future(run_backtest(spec, data, store, report=report, **options))
     first = asyncio.ensure_future(running.wait())
     await asyncio.wait([first, run], return_when=asyncio.FIRST_COMPLETED)
     assert not run.done()
@@ -192,8 +195,24 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path) -> None:
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert time.monotonic() - before < 1
-    assert store.list() == []
+    return time.monotonic() - before
+
+
+async def test_cancelling_keeps_what_was_done_and_calls_it_partial(tmp_path: Path) -> None:
+    bars = market.walk(200_000)
+    data = market.run_of(market.instrument(tmp_path, bars, market.equity()))
+    store = RunStore(tmp_path / "runs")
+    spec = market.spec_for(data, "sma_crossover", trade_size=10)
+    assert await cancelled(spec, data, store) < 1
+    (kept,) = store.list()
+    assert kept.result.state == "partial"
+    partial = store.load(kept.run_id)
+    assert 0 < partial.metrics.bars < 200_000
+    assert partial.equity.ts.tolist() == bars.ts[: partial.metrics.bars].tolist()
+    assert partial.result.warnings[0].startswith("partial: stopped at ")
+    whole = await run_backtest(spec, data, store, report=ignore)
+    assert partial.fills == whole.fills[: len(partial.fills)]
+    assert len(partial.fills) < len(whole.fills)
     assert list((tmp_path / "runs").glob(".staging/*/*")) == []
 
 
