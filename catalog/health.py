@@ -127,7 +127,8 @@ def _findings(
     for state in states:
         yield from series_findings(state, root, book, now_ns)
     yield from _instrument_findings(instruments, covered.keys())
-    yield from ledger_findings(root, ledger, files, covered)
+    answered = {state.series: state.answered for state in states}
+    yield from ledger_findings(root, ledger, files, answered)
     for finding in folder_findings(root):
         if finding.kind != "quarantined" or _still_missing(finding, covered):
             yield finding

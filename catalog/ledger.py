@@ -50,6 +50,12 @@ class LostFile:
     asked: str
 
 
+_LOSE = (
+    "INSERT OR REPLACE INTO lost SELECT path, bar_type, rows, first, last, asked"
+    " FROM bar_files WHERE path = ? AND asked IS NOT NULL"
+)
+
+
 class Ledger:
     """One connection, safe to use from several threads; several processes share the file."""
 
@@ -159,11 +165,7 @@ class Ledger:
         unsigned = [(str(one.path.relative_to(root)),) for one in files if one.asked is None]
         with self.transaction() as connection:
             if not checked:
-                connection.executemany(
-                    "INSERT OR REPLACE INTO lost SELECT path, bar_type, rows, first, last, asked"
-                    " FROM bar_files WHERE path = ? AND asked IS NOT NULL",
-                    removed + unsigned,
-                )
+                connection.executemany(_LOSE, removed + unsigned)
             connection.executemany("DELETE FROM bar_files WHERE path = ?", removed)
             connection.executemany(
                 f"INSERT OR REPLACE INTO bar_files VALUES ({', '.join('?' * 13)})",
@@ -222,21 +224,21 @@ class Ledger:
         """The files of ours that were found gone, or without their footer."""
         return [LostFile(*row) for row in self.rows("SELECT * FROM lost ORDER BY path")]
 
-    def vanished(self, root: Path) -> list[LostFile]:
-        """The files of ours that are remembered and not there, which nobody has noticed yet."""
-        statement = (
-            "SELECT path, bar_type, rows, first, last, asked FROM bar_files"
-            " WHERE asked IS NOT NULL ORDER BY path"
-        )
-        files = [LostFile(*row) for row in self.rows(statement)]
-        return [one for one in files if not (root / one.path).exists()]
-
-    def forget_lost(self, root: Path, bar_type: str) -> None:
-        """Let go of the files of a series that are gone."""
-        vanished = [(one.path,) for one in self.vanished(root) if one.bar_type == bar_type]
+    def note_lost(self, root: Path, unsigned: Iterable[str] = ()) -> None:
+        """Keep as lost what is remembered of files of ours that are not there, and of those at
+        the paths (relative to the root) where a file without our footer stands now."""
+        remembered = self.rows("SELECT path FROM bar_files WHERE asked IS NOT NULL")
+        ours = {path for (path,) in remembered}
+        lost = [(path,) for path in ours if not (root / path).exists()]
+        lost += [(path,) for path in ours.intersection(unsigned)]
         with self.transaction() as connection:
-            connection.execute("DELETE FROM lost WHERE bar_type = ?", (bar_type,))
-            connection.executemany("DELETE FROM bar_files WHERE path = ?", vanished)
+            connection.executemany(_LOSE, lost)
+            connection.executemany("DELETE FROM bar_files WHERE path = ?", lost)
+
+    def forget_lost(self, *, path: str = "", bar_type: str = "") -> None:
+        """Let go of a lost file, or of all those of a series."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM lost WHERE path = ? OR bar_type = ?", (path, bar_type))
 
     def instrument_hash(self, path: Path) -> str | None:
         """The SHA-256 of an instrument file as it was stored or first seen; `path` is relative to

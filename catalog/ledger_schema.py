@@ -55,11 +55,12 @@ _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.ssh
 _BUSY_SECONDS = 30.0
 
 
-def put_aside(path: Path) -> None:
-    """Move a damaged ledger out of the way, so that a new one can be made."""
-    path.replace(path.with_suffix(".damaged"))
+def put_aside(path: Path) -> Path:
+    """Move a damaged ledger out of the way, so that a new one can be made; gives where it lies."""
+    damaged = path.replace(path.with_suffix(".damaged"))
     for name in (f"{path.name}-wal", f"{path.name}-shm"):
         path.with_name(name).unlink(missing_ok=True)
+    return damaged
 
 
 def connect(path: Path | None) -> sqlite3.Connection:

@@ -201,15 +201,16 @@ def _renew_ledger(root: Path) -> None:
     """Let go of what the files say themselves. A ledger that SQLite finds damaged is put aside,
     and what can still be read of it taken over; who has it open must open it again."""
     path = _ledger_path(root)
-    with writing(root):
+    with writing(root) as staging:
         with closing(Ledger(path)) as ledger:
             if soundness(ledger) is None:
                 ledger.forget_files()
                 return
             rest = ledger.salvage()
-        put_aside(path)
+        damaged = put_aside(path)
         with closing(Ledger(path)) as ledger:
             ledger.take_over(rest)
+        staging.exchange(Change("a damaged ledger", removes=[damaged]))
 
 
 def _sweep(root: Path, paths: Sequence[Path]) -> None:
@@ -246,7 +247,7 @@ def _merge_into_alias(root: Path, series: Series, report: Report) -> None:
 
 def _forget_lost(root: Path, bar_type: str) -> None:
     with writing(root), closing(Ledger(_ledger_path(root))) as ledger:
-        ledger.forget_lost(root, bar_type)
+        ledger.forget_lost(bar_type=bar_type)
 
 
 def _ledger_path(root: Path) -> Path:

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from catalog.appending import merge
 from catalog.checks.bar_files import Unusable, load
 from catalog.columns import BarColumns, Ints, concat
 from catalog.commit import writing
@@ -80,7 +81,8 @@ class PrecisionKept(Event):
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Bars of one file in the order of their rows; `since` is when they were fetched or, of
-    foreign files, written. `precisions` are those on disk."""
+    foreign files, written. `precisions` are those on disk; `restored` says that what was asked
+    is known, but no longer stands in the file."""
 
     path: Path
     precisions: tuple[int, int]
@@ -88,6 +90,7 @@ class _Part:
     asked: Asked | None
     covered: tuple[Interval, ...]
     since: datetime
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +111,30 @@ def mend_series(
     file stands where one must go.
     """
     with closing(Ledger(root / PRIVATE / "ledger.sqlite")) as ledger, writing(root) as staging:
-        lost = [one for one in ledger.lost() if one.bar_type == series.bar_type]
-        parts = [part for path in _paths(root, series, also) for part in _parts(path, series, lost)]
+        parts = [part for path in _paths(root, series, also) if (part := _part(path, series))]
         if not parts:
             return False
-        _refuse_mixing(series, parts)
         precisions = _precisions(root, ledger, series, parts, report)
         parts = [replace(part, bars=rescaled(part.bars, *precisions)) for part in parts]
+        lost = [one for one in ledger.lost() if one.bar_type == series.bar_type]
+        parts = [restored for part in parts for restored in _restored(part, series, lost)]
+        _refuse_mixing(series, parts)
         merged = _merge(parts)
         layout = _Layout(root, series, parts, merged.bars)
         change = layout.change(staging.folder, ledger.empties(series))
-        if change is None:
-            return False
         proof = concat([read(path) for path in layout.files])
         if proof != merged.bars:
             raise CatalogUnusable(
                 f"{series} cannot be laid out afresh",
                 "what would stand there is not all that stands there now; nothing was changed",
             )
-        staging.exchange(change)
+        if change is not None:
+            staging.exchange(change)
+        for one in lost:
+            if proof.ts[0] <= one.first and one.last <= proof.ts[-1]:
+                ledger.forget_lost(path=one.path)  # what could be restored of it, is
+    if change is None:
+        return False
     before = len({part.path for part in parts})
     report(
         SeriesMended(
@@ -219,10 +227,17 @@ class _Layout:
     def _stands(self, target: Path, bars: BarColumns, asked: Asked | None) -> bool:
         here = [part for part in self._parts if part.path == target]
         precisions = (bars.price_precision, bars.size_precision)
-        if len(here) != 1 or here[0].precisions != precisions or here[0].bars != bars:
+        if (
+            len(here) != 1
+            or here[0].restored
+            or here[0].precisions != precisions
+            or here[0].bars != bars
+        ):
             return False
         said = here[0].asked
-        return (said.intervals if said else None) == (asked.intervals if asked else None)
+        return here[0].precisions == precisions and (
+            (said.intervals if said else None) == (asked.intervals if asked else None)
+        )
 
 
 def _paths(root: Path, series: Series, also: Sequence[Path]) -> list[Path]:
@@ -230,33 +245,44 @@ def _paths(root: Path, series: Series, also: Sequence[Path]) -> list[Path]:
     return sorted({*found, *also})
 
 
-def _parts(path: Path, series: Series, lost: Sequence[LostFile]) -> Iterator[_Part]:
-    """What a file gives to the series, taken apart where the ledger knows what was once asked for
-    some of its bars."""
+def _part(path: Path, series: Series) -> _Part | None:
+    """What a file gives to the series; None when it cannot be used."""
     try:
         loaded = load(path)
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (Unusable, FileNotFoundError):
-        return
+        return None
     if loaded.series != series and path.parent.name == series_folder(series).name:
-        return  # two series share a folder
+        return None  # two series share a folder
     bars, asked = loaded.bars, loaded.asked
     precisions = (bars.price_precision, bars.size_precision)
-    if asked is not None:
-        since = datetime.fromisoformat(asked.fetched_at)
-        yield _Part(path, precisions, bars, asked, asked.intervals, since)
+    if asked is None:
+        return _Part(path, precisions, bars, None, held(np.sort(bars.ts), series.spec), written)
+    since = datetime.fromisoformat(asked.fetched_at)
+    return _Part(path, precisions, bars, asked, asked.intervals, since)
+
+
+def _restored(part: _Part, series: Series, lost: Sequence[LostFile]) -> Iterator[_Part]:
+    """A foreign part taken apart where the ledger knows what was once asked for its bars: they
+    are the same by their hash, only the footer was dropped."""
+    if part.asked is not None:
+        yield part
         return
-    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    rest = np.ones(len(bars), dtype=np.bool_)
+    rest = np.ones(len(part.bars), dtype=np.bool_)
     for one in lost:
-        rows = (bars.ts >= one.first) & (bars.ts <= one.last)
+        rows = (part.bars.ts >= one.first) & (part.bars.ts <= one.last)
         said = Asked.from_json(one.asked)
-        if content_hash(bars.take(rows)) == said.sha256:
-            yield _Part(path, precisions, bars.take(rows), said, said.intervals, written)
+        if content_hash(merge([_in_order(part.bars.take(rows))])) == said.sha256:
+            bars = part.bars.take(rows)
+            yield replace(part, bars=bars, asked=said, covered=said.intervals, restored=True)
             rest &= ~rows
     if np.any(rest):
-        foreign = bars.take(rest)
-        covered = held(np.sort(foreign.ts), series.spec)
-        yield _Part(path, precisions, foreign, None, covered, written)
+        foreign = part.bars.take(rest)
+        yield replace(part, bars=foreign, covered=held(np.sort(foreign.ts), series.spec))
+
+
+def _in_order(bars: BarColumns) -> BarColumns:
+    return bars.take(np.argsort(bars.ts, kind="stable"))
 
 
 def _refuse_mixing(series: Series, parts: Sequence[_Part]) -> None:

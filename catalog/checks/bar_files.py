@@ -94,6 +94,17 @@ class FileHealth:
         )
 
 
+def claimed_span(path: Path) -> Interval | None:
+    """From the first to the last open that a file claims by its name and folder, if it does; the
+    bars of one that cannot be read."""
+    claimed = named_range(path.name)
+    try:
+        spec = Series.from_bar_type(path.parent.name).spec
+    except QuarterdeckError:
+        return None
+    return (open_of(claimed[0], spec), open_of(claimed[1], spec) + 1) if claimed else None
+
+
 class Unusable(Exception):
     """A file whose bars cannot be had; `kind` is the finding it is."""
 
@@ -126,7 +137,7 @@ def examine(
     try:
         loaded = load(path)
     except Unusable as flaw:
-        finding = Finding(flaw.kind, path.parent.name, flaw.reason, place, _claimed(path))
+        finding = Finding(flaw.kind, path.parent.name, flaw.reason, place, claimed_span(path))
         return FileHealth(place, (finding,))
     series, bars = loaded.series, loaded.bars
     order = np.argsort(bars.ts, kind="stable")
@@ -269,11 +280,13 @@ def _session_findings(bars: BarColumns, health: FileHealth, known: SessionsOf) -
     )
     hours = health.asked.hours if health.asked else None
     sessions = known(series, hours, span)
-    if sessions is None or not len(sessions):
+    if sessions is None:
         return
-    open_times = np.array(sessions.open_times(series.spec))
-    at = np.searchsorted(open_times[:, 0], opens, side="right") - 1
-    outside = (at < 0) | (opens >= open_times[at, 1])
+    outside = np.ones(len(opens), dtype=np.bool_)
+    if len(sessions):
+        open_times = np.array(sessions.open_times(series.spec))
+        at = np.searchsorted(open_times[:, 0], opens, side="right") - 1
+        outside = (at < 0) | (opens >= open_times[at, 1])
     told_by = "the broker's schedule" if sessions.source == "broker" else "the calendar"
     yield from _counted("outside_sessions", bars, outside, f"bars outside the hours of {told_by}")
     if hours is not None:
@@ -293,16 +306,6 @@ def _counted(
         stamps = bars.ts[rows]
         span = (int(stamps[0]), int(stamps[-1]))
         yield Finding(kind, "", f"{count:,} {what}, first at {moment(span[0])}", None, span, count)
-
-
-def _claimed(path: Path) -> Interval | None:
-    """The time whose bars a file that cannot be read held, if its name tells."""
-    claimed = named_range(path.name)
-    try:
-        spec = Series.from_bar_type(path.parent.name).spec
-    except QuarterdeckError:
-        return None
-    return (open_of(claimed[0], spec), claimed[1] + 1) if claimed else None
 
 
 def _said(error: BaseException) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from catalog.checks.bar_files import claimed_span
 from catalog.checks.findings import Finding
-from catalog.errors import WrongInput
 from catalog.exchange import transactions
 from catalog.instruments import CLASS_FOLDERS
-from catalog.layout import BARS, named_range, open_of
+from catalog.layout import BARS
 from catalog.legacy import LEGACY_BARS, LEGACY_FOLDERS
 from catalog.root import PRIVATE
-from catalog.series import Series
 
 SERIES_PARENTS = (BARS, LEGACY_BARS)
 _SLOWEST_WRITE_S = 600.0
@@ -104,13 +103,8 @@ def _quarantined(root: Path) -> Iterator[Finding]:
             continue
         for name in transaction.kept:
             path = Path(name)
-            claimed = named_range(path.name)
-            span = None
-            with suppress(WrongInput):
-                spec = Series.from_bar_type(path.parent.name).spec
-                span = (open_of(claimed[0], spec), claimed[1] + 1) if claimed else None
             detail = f"{path.name} of {transaction.at:%Y-%m-%d}: {transaction.title}"
-            yield Finding("quarantined", path.parent.name, detail, None, span)
+            yield Finding("quarantined", path.parent.name, detail, None, claimed_span(path))
 
 
 def _inside(folder: Path) -> Iterable[Path]:

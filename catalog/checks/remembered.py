@@ -18,15 +18,17 @@ def ledger_findings(
     root: Path,
     ledger: Ledger,
     files: Sequence[FileHealth],
-    covered: Mapping[Series, Sequence[Interval]],
+    answered: Mapping[Series, Sequence[Interval]],
 ) -> Iterator[Finding]:
     """Files of ours that are gone, or that another program wrote anew without what was asked, and
-    descriptions of files that are not theirs."""
+    descriptions of files that are not theirs. `answered` is what our files still say."""
     foreign = [file for file in files if file.series and file.asked is None]
-    for lost in [*ledger.lost(), *ledger.vanished(root)]:
+    ledger.note_lost(root, [file.path for file in foreign])
+    for lost in ledger.lost():
         series = Series.from_bar_type(lost.bar_type)
         asked = Asked.from_json(lost.asked)
-        if not subtract(asked.intervals, covered.get(series, ())):
+        if not subtract(asked.intervals, answered.get(series, ())):
+            ledger.forget_lost(path=lost.path)  # it was only renamed, or fetched again
             continue
         heir = next((file for file in foreign if _holds(file, series, lost)), None)
         if heir is not None:

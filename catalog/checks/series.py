@@ -38,6 +38,12 @@ class SeriesState:
     alias: str | None
 
     @property
+    def answered(self) -> list[Interval]:
+        """What was asked and answered as our own files and the ledger say; over opens, ns."""
+        told = [interval for file in self.files if file.asked for interval in file.covered]
+        return coverage.union([*told, *(empty.interval for empty in self.empties)])
+
+    @property
     def covered(self) -> list[Interval]:
         """What was asked and answered, and the bars of foreign files; over opens, ns."""
         answered = [interval for file in self.files for interval in file.covered]
