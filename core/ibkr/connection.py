@@ -17,6 +17,7 @@ from core.ibkr import refusals
 from core.ibkr.handshake import CLIENT_ID_IN_USE, IdInUse, new_client, shake_hands
 from core.ibkr.heartbeat import Pulse, until_silent
 from core.ibkr.notices import FarmState, Notice, meaning
+from core.ibkr.pacing import Pacing
 from core.ibkr.session_events import (
     ClientIdInUse,
     Connected,
@@ -50,11 +51,14 @@ class BrokerSession:
         self,
         endpoint: Endpoint,
         *,
+        pacing: Pacing | None = None,
         report: Report = ignore,
         pause: Pause = asyncio.sleep,
         random: Random | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self.pacing = pacing
+        """Who admits requests; None: nobody has to."""
         self.report = report
         """Told what happens while nobody is connecting: losses, attempts to come back."""
         self.pause = pause

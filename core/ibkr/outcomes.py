@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import BrokerUnavailable, DataUnavailable, QuarterdeckError, WrongInput
 from core.ibkr import refusals
@@ -18,6 +18,13 @@ class Bars:
     """The bars, as the broker gave them."""
 
     bars: tuple[BarData, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """The ticks, as the broker gave them: `HistoricalTickLast`, `...BidAsk` or `HistoricalTick`."""
+
+    ticks: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

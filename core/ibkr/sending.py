@@ -10,43 +10,63 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from catalog.events import Report
 from core.ibkr.connection import BrokerSession
 from core.ibkr.outcomes import Lost, Timeout, failure
+from core.ibkr.pacing_rules import Demand
 
 if TYPE_CHECKING:
     from ib_async import Contract
 
 _VALIDATION_FAILED = 321
+_CANCELLED_WITHIN_S = 5.0
 
 
-async def ask(
-    session: BrokerSession,
-    contract: Contract | None,
-    send: Callable[[Any, int, Any], None],
-    *,
-    cancel: Callable[[Any, int], None] | None = None,
-    cancel_answered: bool = False,
-    timeout: float,
-) -> Any:
-    """Send one request and wait for its end: what ib_async made of the answer, or a `Failure`.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request, ready to be sent."""
 
-    `send` is called with ib_async's client, the request's id and the contract, `cancel` with
-    client and id; the latter also after an answer where `cancel_answered` is set.
+    contract: Contract | None
+    send: Callable[[Any, int, Any], None]
+    """Called with ib_async's client, the request's id and the contract."""
+    timeout: float
+    demand: Demand = field(default_factory=Demand)
+    """What it asks of the rules of pacing."""
+    cancel: Callable[[Any, int], None] | None = None
+    """Called with client and id where there was no answer."""
+    cancel_answered: bool = False
+    """Whether it has to be cancelled even then."""
 
-    An answer after the end finds nobody: ib_async drops it. A cancelled task cancels the request
-    at the broker.
+
+async def ask(session: BrokerSession, question: Question, report: Report | None = None) -> Any:
+    """Send a request when pacing admits it, and wait for its end: what ib_async made of the
+    answer, or a `Failure`. Waits for admission are told to `report`, by default the session's.
+    """
+    if session.pacing is None or not session.state.answering:
+        return await _exchange(session, question)
+    async with session.pacing.admitted(
+        question.demand, question.timeout + _CANCELLED_WITHIN_S, report or session.report
+    ) as admission:
+        admission.sent = session.state.answering
+        return await _exchange(session, question)
+
+
+async def _exchange(session: BrokerSession, question: Question) -> Any:
+    """The request and its end. An answer after the end finds nobody: ib_async drops it. A
+    cancelled task cancels the request at the broker.
     """
     if not session.state.answering:
-        return Lost(session.state.reason or "there is no session")
+        return _lost(session)
     from ib_async.wrapper import RequestError
 
     ib = session.ib
     client: Any = ib.client
     wrapper: Any = ib.wrapper
     request_id = client.getReqId()
-    asked = copy.copy(contract)  # ib_async keeps it by request
+    asked = copy.copy(question.contract)  # ib_async keeps it by request
     answer: asyncio.Future[Any] = wrapper.startReq(request_id, asked)
 
     def refuse(number: int, code: int, text: str, _: object) -> None:
@@ -61,20 +81,25 @@ async def ask(
     unsubscribe = session.subscribe(watch)
     answered = False
     try:
-        send(client, request_id, asked)
-        result = await asyncio.wait_for(answer, timeout)
+        question.send(client, request_id, asked)
+        result = await asyncio.wait_for(answer, question.timeout)
         answered = True
         return result
     except TimeoutError:
-        return Timeout(timeout)
+        return Timeout(question.timeout)
     except RequestError as error:
         answered = True
         return failure(error.code, error.message)
     except ConnectionError:
-        return Lost(session.state.reason or "the session was ended")
+        return _lost(session)
     finally:
         unsubscribe()
         ib.errorEvent -= refuse
         wrapper._endReq(request_id)  # forgets what an answer that comes late would be added to
-        if cancel is not None and (cancel_answered or not answered) and ib.isConnected():
-            cancel(client, request_id)
+        open_there = question.cancel_answered or not answered
+        if question.cancel is not None and open_there and ib.isConnected():
+            question.cancel(client, request_id)
+
+
+def _lost(session: BrokerSession) -> Lost:
+    return Lost(session.state.reason or "there is no session")

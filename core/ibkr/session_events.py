@@ -81,3 +81,19 @@ class Reconnecting(Event):
 
     def __str__(self) -> str:
         return f"reconnecting: {self.reason}; attempt {self.attempt} in {self.seconds:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class PacingWait(Event):
+    """A request is held back so as not to break a rule of the broker; 0 seconds: until one of
+    the open ones ends."""
+
+    channel: ClassVar[str] = "session"
+    level: ClassVar[Level] = Level.WARNING
+
+    seconds: float
+    rule: str
+
+    def __str__(self) -> str:
+        how_long = f"{self.seconds:,.0f} s" if self.seconds else "for an answer"
+        return f"waiting {how_long}, IBKR's rule: {self.rule}"
