@@ -239,3 +239,11 @@ def test_ctrl_c_ends_a_command_with_130(gateway_port: int, tmp_path: Path) -> No
     assert process.returncode == 130
     listed = Shell(tmp_path, gateway_port).run("catalog", "list", "--json")
     assert listed.summary["series"][0]["rows"] > 0
+
+
+def test_the_doctor_looks_at_everything_and_names_no_account(home: Path, gateway_port: int) -> None:
+    told = Shell(home, gateway_port).run("doctor", "--json")
+    assert told.code == 0, told.err
+    verdicts = {one["what"]: one["verdict"] for one in told.summary["findings"]}
+    assert verdicts["Nautilus"] == verdicts["series"] == verdicts["broker"] == "ok"
+    assert "DUSIM" not in told.out

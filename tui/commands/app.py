@@ -16,6 +16,7 @@ from tui.commands import (
     catalog_transfer,
     connect,
     demo,
+    doctor,
     fetch,
     simulator,
     update,
@@ -34,6 +35,7 @@ app.command()(connect.connect)
 app.command()(fetch.fetch)
 app.command()(update.update)
 app.command()(simulator.simulator)
+app.command()(doctor.doctor)
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(catalog.app, name="catalog")
 catalog.app.command()(catalog_check.check)
