@@ -122,7 +122,8 @@ def export(
 
     invocation: Invocation = context.obj
     ending = to.suffix.removeprefix(".")
-    chosen: Format = kind or next((one for one in FORMATS if one == ending), "csv")
+    named: Format = next((one for one in FORMATS if one == ending), "csv")
+    chosen = named if kind is None else kind
     wanted = [_series(one) for one in series]
     several = len(wanted) > 1 or to.is_dir()
 
