@@ -101,7 +101,7 @@ class Simulation:
             self.purse,
             self.rates,
             tuple(row for account in accounts.found(self.engine) for row in balances_of(account)),
-            source_hash(self._loaded.kind),
+            source_hash(self._loaded.kind, self._loaded.configuration),
             self._stopped,
         )
 

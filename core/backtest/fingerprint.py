@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -37,8 +37,12 @@ class Fingerprint:
     def of(cls, spec: RunSpec, data: RunData, strategy: str) -> Self:
         """The fingerprint of a run. Reads the files that reach beyond its range, and the footers
         of the others."""
-        asked = {"spec": spec.to_json(), "interval": data.interval}
-        return cls(_hash(asked), data_hashes(data), strategy, version("nautilus_trader"))
+        hashes, engine = data_hashes(data), version("nautilus_trader")
+        return cls(_spec_hash(spec, data), hashes, strategy, engine)
+
+    def for_spec(self, spec: RunSpec, data: RunData) -> Fingerprint:
+        """That of another spec on the same data and strategy."""
+        return replace(self, spec=_spec_hash(spec, data))
 
     def changes(self, other: Fingerprint) -> tuple[str, ...]:
         """What differs between the two, in words."""
@@ -67,30 +71,42 @@ def data_hashes(data: RunData) -> dict[str, str]:
     for each in data.instruments:
         if each.definition is not None:
             found[each.instrument_id] = _hash(
-                {
-                    key: each.definition[key]
-                    for key in each.definition
-                    if key not in _SEVERAL_VERSIONS
-                }
+                {key: one for key, one in each.definition.items() if key not in _SEVERAL_VERSIONS}
             )
         for series in each.series:
-            parts = "".join(_bar_hashes(sorted(each.files_of(series)), data.interval))
-            found[str(series)] = hashlib.sha256(parts.encode()).hexdigest()
+            found[str(series)] = _bars_hash(each.files_of(series), data.fed)
+    for rate in data.rates:
+        found[str(rate.series)] = _bars_hash(rate.files, data.fed)
     return found
 
 
-def source_hash(kind: type) -> str:
-    """The hash of the source files of a class and its bases, Nautilus' own aside. To be called
-    where the class is loaded, in a worker process."""
+def source_hash(*kinds: type | None) -> str:
+    """The hash of the source files of classes and their bases, Nautilus' own aside. To be called
+    where the classes are loaded, in a worker process."""
     paths = {
         Path(inspect.getfile(base))
-        for base in kind.__mro__
+        for kind in kinds
+        for base in (kind.__mro__ if kind else ())
         if base.__module__.partition(".")[0] not in _NOT_OURS
     }
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
 
 
-def _bar_hashes(paths: list[Path], interval: Interval) -> Iterator[str]:
+def strategy_hash(name: str, folders: Sequence[Path]) -> str:
+    """`source_hash` of a strategy by its full name, and of its configuration. Imports it: for
+    worker processes only."""
+    from core.strategies.loading import load
+
+    loaded = load(name, folders)
+    return source_hash(loaded.kind, loaded.configuration)
+
+
+def _bars_hash(paths: Sequence[Path], interval: Interval) -> str:
+    parts = "".join(_bar_hashes(sorted(paths), interval))
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def _bar_hashes(paths: Sequence[Path], interval: Interval) -> Iterator[str]:
     """The content hash of the bars of each file that are in the range, as its footer would say it
     if it held no others."""
     start, end = interval
@@ -103,6 +119,10 @@ def _bar_hashes(paths: list[Path], interval: Interval) -> Iterator[str]:
             continue
         if len(bars := files.read(path).between(start, end)):
             yield content_hash(bars)
+
+
+def _spec_hash(spec: RunSpec, data: RunData) -> str:
+    return _hash({"spec": spec.to_json(), "interval": data.fed})
 
 
 def _hash(content: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from catalog.columns import Floats
+from catalog.errors import WrongInput
 from catalog.layout import NANOS_PER_DAY
 from core.backtest.accounting import Equity, Fill, Trade
 from core.backtest.drawdowns import deepest, longest
@@ -154,6 +155,16 @@ LOWER_IS_BETTER = frozenset(
 def metric_names() -> tuple[str, ...]:
     """The figures runs can be sorted and compared by."""
     return tuple(one.name for one in dataclasses.fields(Metrics) if one.name != "benchmark")
+
+
+def check_metric(name: str) -> None:
+    """Raise `WrongInput` that lists the metrics for a name that is none."""
+    if name not in metric_names():
+        raise WrongInput(
+            f"there is no metric '{name}'",
+            f"the metrics are {', '.join(metric_names())}",
+            "choose one of them",
+        )
 
 
 @dataclass(frozen=True, slots=True)

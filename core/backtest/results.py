@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ from core.backtest.run_files import (
     RESULT,
     SPEC,
     Remarks,
+    read_remarks,
     read_summary,
     replace_json,
     sync_folder,
@@ -150,12 +151,15 @@ class RunStore:
                 f"run {run_id} cannot be read", str(error), "run it again", f"or delete {folder}"
             ) from error
 
-    def remark(self, run_id: str, remarks: Remarks) -> None:
-        """Keep what a person says of a run, in place of what was said before.
+    def remark(self, run_id: str, change: Callable[[Remarks], Remarks]) -> Remarks:
+        """Change what a person says of a run; gives what is said now.
 
         Raises `WrongInput` for an unknown id.
         """
-        replace_json(self._folder_of(run_id) / REMARKS, remarks.to_json())
+        folder = self._folder_of(run_id)
+        remarks = change(read_remarks(folder))
+        replace_json(folder / REMARKS, remarks.to_json())
+        return remarks
 
     def delete(self, run_id: str) -> None:
         """Remove a run with all its files. Raises `WrongInput` for an unknown id."""

@@ -112,12 +112,17 @@ class RunSummary:
 def read_summary(folder: Path) -> RunSummary:
     """What the JSON files of a run's folder say. Raises `OSError`, `ValueError`, `KeyError` or
     `TypeError` when they are missing or damaged."""
-    remarks = folder / REMARKS
     return RunSummary(
         RunSpec.from_json(_read_json(folder / SPEC)),
         RunResult.from_json(_read_json(folder / RESULT)),
-        Remarks.from_json(_read_json(remarks)) if remarks.exists() else Remarks(),
+        read_remarks(folder),
     )
+
+
+def read_remarks(folder: Path) -> Remarks:
+    """What a person said of a run. Raises as `read_summary`."""
+    path = folder / REMARKS
+    return Remarks.from_json(_read_json(path)) if path.exists() else Remarks()
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

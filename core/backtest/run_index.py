@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import WrongInput
-from core.backtest.metrics import LOWER_IS_BETTER, metric_names
+from core.backtest.metrics import LOWER_IS_BETTER, check_metric
 from core.backtest.run_files import Remarks, RunResult, RunSummary, read_summary
 from core.backtest.spec import RunSpec
 
@@ -109,12 +108,7 @@ class RunIndex:
 def _order(metric: str) -> str:
     if not metric:
         return ""
-    if metric not in metric_names():
-        raise WrongInput(
-            f"runs cannot be sorted by '{metric}'",
-            f"the metrics are {', '.join(metric_names())}",
-            "choose one of them",
-        )
+    check_metric(metric)
     direction = "ASC" if metric in LOWER_IS_BETTER else "DESC"
     return f"result ->> '$.metrics.{metric}' {direction} NULLS LAST,"
 

@@ -6,7 +6,7 @@ in memory, 16 bytes a bar. Imports Nautilus: for worker processes only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,7 @@ from catalog.coverage import Interval
 from catalog.encoding import SCHEMA, int64s
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.series import PriceSide, Series
+from core.backtest.sweep_sharing import ARROW
 
 _BATCH = 10_000
 _PLAIN = SCHEMA.with_metadata(None)
@@ -149,21 +150,41 @@ def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
 def _read(file: Path, columns: list[str]) -> Iterator[pa.Table]:
     """The file in tables of a few thousand rows."""
     try:
-        with _parquet(file) as parquet:
-            for batch in parquet.iter_batches(_BATCH, columns=columns, use_threads=False):
-                table = pa.Table.from_batches([batch]).select(columns)
-                yield table.cast(pa.schema([_PLAIN.field(name) for name in columns]))
+        mapped = file.suffix == ARROW
+        for batch in _arrow_batches(file) if mapped else _parquet_batches(file, columns):
+            table = pa.Table.from_batches([batch]).select(columns)
+            yield table.cast(pa.schema([_PLAIN.field(name) for name in columns]))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from error
 
 
 def _precisions(file: Path) -> tuple[int, int]:
     try:
-        with _parquet(file) as parquet:
-            metadata = parquet.schema_arrow.metadata
-            return int(metadata[b"price_precision"]), int(metadata[b"size_precision"])
+        metadata = _metadata(file)
+        return int(metadata[b"price_precision"]), int(metadata[b"size_precision"])
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from error
+
+
+def _metadata(file: Path) -> Mapping[bytes, bytes]:
+    if file.suffix == ARROW:
+        with pa.memory_map(str(file)) as source:
+            return dict(pa.ipc.open_file(source).schema.metadata)
+    with _parquet(file) as parquet:
+        return dict(parquet.schema_arrow.metadata)
+
+
+def _arrow_batches(file: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of a file that is mapped into memory, which other workers share."""
+    with pa.memory_map(str(file)) as source:
+        reader = pa.ipc.open_file(source)
+        for number in range(reader.num_record_batches):
+            yield reader.get_batch(number)
+
+
+def _parquet_batches(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with _parquet(file) as parquet:
+        yield from parquet.iter_batches(_BATCH, columns=columns, use_threads=False)
 
 
 def _parquet(file: Path) -> pq.ParquetFile:

@@ -215,7 +215,7 @@ def test_runs_are_sorted_by_a_metric_best_first_and_those_without_it_last(tmp_pa
     assert by_sharpe == [runs[at].run_id for at in (3, 0, 2, 1)]
     by_drawdown = [run.run_id for run in store.list(Search(sort="max_drawdown", most=2))]
     assert by_drawdown == [runs[at].run_id for at in (1, 0)]
-    with pytest.raises(WrongInput, match="sorted by 'luck'") as refusal:
+    with pytest.raises(WrongInput, match="no metric 'luck'") as refusal:
         store.list(Search(sort="luck"))
     assert "sortino" in refusal.value.reason
 
@@ -229,7 +229,7 @@ def test_runs_are_found_by_words_of_their_spec_notes_and_tags(tmp_path: Path) ->
         RunSpec("sma_crossover", {"fast_period": 5}, ("EUR/USD.IDEALPRO",)),
         sweep="abc123",
     )
-    store.remark(plain.run_id, Remarks("Keep this one", ("quarterly",), starred=True))
+    store.remark(plain.run_id, lambda _: Remarks("Keep this one", ("quarterly",), starred=True))
 
     def found(search: Search) -> list[str]:
         return [run.run_id for run in store.list(search)]
@@ -246,8 +246,9 @@ def test_remarks_outlive_the_index(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     kept = keep_one(store)
     assert store.list()[0].remarks == Remarks()
-    said = Remarks("looks right", ("a", "b"), starred=True)
-    store.remark(kept.run_id, said)
+    store.remark(kept.run_id, lambda now: replace(now, note="looks right", tags=("a", "b")))
+    said = store.remark(kept.run_id, lambda now: replace(now, starred=True))
+    assert said == Remarks("looks right", ("a", "b"), starred=True)
     assert store.list()[0].remarks == said
     (tmp_path / "index.sqlite").unlink()
     assert store.list()[0].remarks == said
