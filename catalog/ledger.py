@@ -279,6 +279,11 @@ class Ledger:
         rows = self.rows("SELECT instrument_id, con_id FROM aliases WHERE typed = ?", typed)
         return rows[0] if rows else None
 
+    def aliases(self, instrument_id: str) -> list[str]:
+        """The typed ids that were found to mean this instrument, sorted."""
+        statement = "SELECT typed FROM aliases WHERE instrument_id = ? ORDER BY typed"
+        return [typed for (typed,) in self.rows(statement, instrument_id)]
+
     def remember_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
         """Keep what a typed id means."""
         with self.transaction() as connection:

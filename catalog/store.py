@@ -21,7 +21,7 @@ from catalog.appending import Append, BarsPersisted, merge, refuse_mixing
 from catalog.columns import BarColumns
 from catalog.commit import finish_left_over, writing
 from catalog.coverage import Interval
-from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
+from catalog.errors import WrongInput
 from catalog.events import Report, ignore
 from catalog.exchange import Transaction
 from catalog.files import Asked, BarFile, Origin, damaged, read
@@ -36,11 +36,18 @@ from catalog.instruments import (
     same_instrument,
     usual_hours,
 )
-from catalog.inventory import Inventory, steady, touching
+from catalog.inventory import Inventory, touching, undisturbed
 from catalog.layout import series_folder
 from catalog.ledger import Ledger
 from catalog.listing import Listing, SeriesSummary
-from catalog.refusals import overlapping_files, unknown_series
+from catalog.refusals import (
+    another_contract,
+    instrument_not_stored,
+    mixed_precisions,
+    other_decimals,
+    overlapping_files,
+    unknown_series,
+)
 from catalog.rewriting import Rewrite, stage
 from catalog.root import PRIVATE, not_writable, prepare_root
 from catalog.series import Series
@@ -124,6 +131,10 @@ class Catalog:
         found = self._ledger.alias(typed) or self._ledger.alias(typed.upper())
         return found[0] if found else None
 
+    def aliases(self, instrument_id: str) -> list[str]:
+        """What was typed, or told by the broker, and found to mean this instrument; sorted."""
+        return self._ledger.aliases(instrument_id)
+
     def add_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
         """Remember that a typed id means this instrument."""
         self._ledger.remember_alias(typed, instrument_id, con_id)
@@ -136,10 +147,19 @@ class Catalog:
         A version is in force from its `ts_init`, the first also for all time before. Raises
         `DamagedFile` when its file cannot be read.
         """
-        versions = self._inventory.definitions(instrument_id)
+        versions = self.versions(instrument_id)
         if at is not None:
             versions = [one for one in versions if int(one["ts_init"]) <= at] or versions[:1]
         return versions[-1] if versions else None
+
+    def versions(self, instrument_id: str) -> list[Definition]:
+        """All versions of an instrument, oldest first; one that an import made up counts only
+        where there is no other.
+
+        Raises `DamagedFile` when a file of one cannot be read.
+        """
+        known = self._inventory.definitions(instrument_id)
+        return [one for one in known if not (one["info"] or {}).get("made_up")] or known
 
     def instrument_ids(self) -> list[str]:
         """The ids of all stored instruments, sorted."""
@@ -286,7 +306,7 @@ class Catalog:
             nothing = BarColumns.empty(files[0].price_precision, files[0].size_precision)
             return merge([nothing, *(read(file.path) for file in touching(files, start, end))])
 
-        bars = steady(attempt)
+        bars = undisturbed(self.root, attempt)
         return bars.between(
             np.iinfo(np.int64).min if start is None else start,
             np.iinfo(np.int64).max if end is None else end,
@@ -318,7 +338,7 @@ class Catalog:
                 self._inventory.check(file)
             return [file.path for file in wanted]
 
-        return steady(attempt)
+        return undisturbed(self.root, attempt)
 
     # Coverage
 
@@ -370,34 +390,19 @@ class Catalog:
             raise content.damaged[0]
         files = [file for file in content.files if file.series == series]
         if len({(file.price_precision, file.size_precision) for file in files}) > 1:
-            raise DataUnavailable(
-                f"the files of {series} mix precisions",
-                f"another program wrote bars of other decimals into {files[0].path.parent}",
-                "move the files of one precision away, then fetch their range again",
-            )
+            raise mixed_precisions(series, files[0].path.parent)
         return files
 
     def _require_contract(self, instrument_id: str, con_id: int | None) -> None:
         known = self.con_id(instrument_id)
         if known is not None and con_id is not None and known != con_id:
-            raise WrongInput(
-                f"{instrument_id} is another contract here",
-                f"the catalog holds contract {known} under this id, this is contract {con_id}",
-                "keep it in another catalog",
-            )
+            raise another_contract(instrument_id, known, con_id)
 
     def _require_definition(self, series: Series, bars: BarColumns, con_id: int | None) -> None:
         definition = self.instrument(series.instrument_id)
         if definition is None:
-            raise CatalogUnusable(
-                f"the instrument {series.instrument_id} is not stored",
-                "bars are only stored after their instrument",
-                "fetch again: the instrument is then stored first",
-            )
+            raise instrument_not_stored(series)
         self._require_contract(series.instrument_id, con_id)
         precision = int(definition["price_precision"])
         if len(bars) and bars.price_precision != precision:
-            raise WrongInput(
-                f"{series} has {bars.price_precision} decimals",
-                f"its instrument has {precision}, and Nautilus would reject every order on it",
-            )
+            raise other_decimals(series, bars.price_precision, precision)
