@@ -6,19 +6,24 @@ A footer is read once for each size and modification time of its file.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import CatalogUnusable
+from catalog.commit import finish_left_over
+from catalog.errors import CatalogUnusable, DataUnavailable
+from catalog.exchange import exchanges
 from catalog.files import BarFile, DamagedFile, inspect, read
 from catalog.instruments import CLASS_FOLDERS, Definition, read_definitions
 from catalog.layout import BARS, folder_name, series_folder
 from catalog.ledger import Ledger
+from catalog.refusals import mixed_precisions
 from catalog.series import Series
 
 _RETRIES = 50
+_POLL_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,20 @@ class Inventory:
         """The readable files of a series, by first stamp."""
         content = self.folder(series_folder(series))
         return tuple(file for file in content.files if file.series == series)
+
+    def sound_files(self, series: Series) -> list[BarFile]:
+        """The files of a series, by first stamp.
+
+        Raises `DamagedFile` when one in its folder cannot be read, `DataUnavailable` when they
+        mix precisions.
+        """
+        content = self.folder(series_folder(series))
+        if content.damaged:
+            raise content.damaged[0]
+        files = [file for file in content.files if file.series == series]
+        if len({(file.price_precision, file.size_precision) for file in files}) > 1:
+            raise mixed_precisions(series, files[0].path.parent)
+        return files
 
     def folder(self, folder: Path) -> FolderContent:
         """What stands in a folder of bars, given relative to the root."""
@@ -161,6 +180,26 @@ def steady[T](attempt: Callable[[], T]) -> T:
         with suppress(FileNotFoundError):
             return attempt()
     raise CatalogUnusable("the catalog keeps changing", "files vanish while they are read")
+
+
+def undisturbed[T](root: Path, attempt: Callable[[], T]) -> T:
+    """As `steady`, and look again when several files were exchanged meanwhile: for an instant old
+    and new ones stand side by side. What a dead writer left half done is finished first."""
+    for _ in range(_RETRIES):
+        before = exchanges(root)
+        error: DataUnavailable | None = None
+        try:
+            result = steady(attempt)
+        except DataUnavailable as refusal:
+            error = refusal
+        if before.under_way or before != exchanges(root):
+            finish_left_over(root)
+            time.sleep(_POLL_SECONDS)
+        elif error is not None:
+            raise error
+        else:
+            return result
+    return steady(attempt)
 
 
 def subfolders(folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ from catalog.coverage import Interval
 from catalog.errors import WrongInput
 from catalog.events import Report, ignore
 from catalog.exchange import Transaction
-from catalog.files import Asked, BarFile, Origin, damaged, read
+from catalog.files import Asked, Origin, damaged, read
 from catalog.instruments import (
     Definition,
     InstrumentStored,
@@ -37,13 +37,11 @@ from catalog.instruments import (
     usual_hours,
 )
 from catalog.inventory import Inventory, touching, undisturbed
-from catalog.layout import series_folder
 from catalog.ledger import Ledger
 from catalog.listing import Listing, SeriesSummary
 from catalog.refusals import (
     another_contract,
     instrument_not_stored,
-    mixed_precisions,
     other_decimals,
     overlapping_files,
     unknown_series,
@@ -245,7 +243,7 @@ class Catalog:
             self.require_origin(origin)
             self._require_definition(series, bars, con_id)
             append = Append(
-                self.root, series, self._sound_files(series), self._ledger.empties(series)
+                self.root, series, self._inventory.sound_files(series), self._ledger.empties(series)
             )
             refuse_mixing(series, append.files, append.empties, bars, answer)
             append.add(staging, bars, answer)
@@ -273,7 +271,7 @@ class Catalog:
                 if definition is not None:
                     self._require_definition(series, rewrite.bars, answer.con_id)
             nature = Asked((), usual_hours(definition), None, self.origin or "real", "")
-            files, empties = self._sound_files(series), self._ledger.empties(series)
+            files, empties = self._inventory.sound_files(series), self._ledger.empties(series)
             change = stage(rewrite, self.root, staging.folder, files, empties, nature)
             if change is None:
                 return None
@@ -300,7 +298,7 @@ class Catalog:
         """
 
         def attempt() -> BarColumns:
-            files = self._sound_files(series)
+            files = self._inventory.sound_files(series)
             if not files:
                 raise unknown_series(series)
             nothing = BarColumns.empty(files[0].price_precision, files[0].size_precision)
@@ -327,7 +325,7 @@ class Catalog:
         """
 
         def attempt() -> list[Path]:
-            files = self._sound_files(series)
+            files = self._inventory.sound_files(series)
             if not files:
                 raise unknown_series(series)
             wanted = touching(files, start, end)
@@ -383,15 +381,6 @@ class Catalog:
         return self._listing.series()
 
     # What the calls above share
-
-    def _sound_files(self, series: Series) -> list[BarFile]:
-        content = self._inventory.folder(series_folder(series))
-        if content.damaged:
-            raise content.damaged[0]
-        files = [file for file in content.files if file.series == series]
-        if len({(file.price_precision, file.size_precision) for file in files}) > 1:
-            raise mixed_precisions(series, files[0].path.parent)
-        return files
 
     def _require_contract(self, instrument_id: str, con_id: int | None) -> None:
         known = self.con_id(instrument_id)
