@@ -169,6 +169,24 @@ def finish(root: Path, staging: Path) -> None:
     (staging / _NOTE).unlink()
 
 
+@dataclass(frozen=True, slots=True)
+class Exchanges:
+    """A moment in the row of exchanges: another one when there was one since."""
+
+    under_way: bool
+    times: tuple[int, ...]
+
+
+def exchanges(root: Path) -> Exchanges:
+    """Whether an exchange is under way, and when the last ones were."""
+    times = []
+    for area in (TRASH, QUARANTINE):
+        with suppress(FileNotFoundError):
+            times.append((root / area).stat().st_mtime_ns)
+    under_way = any((root / PRIVATE / "staging").glob(f"*/{_NOTE}"))
+    return Exchanges(under_way, tuple(times))
+
+
 def transactions(root: Path) -> list[Transaction]:
     """What lies in the trash and in quarantine, oldest first; folders without a sound manifest
     are passed over."""
