@@ -12,16 +12,19 @@ from datetime import UTC, datetime
 from catalog import workers
 from catalog.series import Series
 from catalog.store import Catalog
-from core.backtest.preparing import prepare
+from core.backtest.reproducing import Reproduction
 from core.backtest.results import RunStore, StoredRun
-from core.backtest.runner import run_backtest
 from core.backtest.spec import RunSpec
-from core.fetch import FetchPlan, FetchRequest, FetchSummary, fetch_all, plan_all
+from core.backtest.sweep import SweepResult, SweepSpec
+from core.data_jobs import DataJobs
+from core.fetch import FetchPlan, FetchRequest, FetchSummary
 from core.ibkr.connection import BrokerSession, Endpoint
+from core.ibkr.pacing import Pacing
 from core.jobs import Job, Jobs
+from core.journal import JournalEntry
 from core.options import Options
+from core.run_jobs import RunJobs
 from core.settings import Home, Profile, Settings, adapted
-from core.updating import rebuild, update_all
 
 type Clock = Callable[[], datetime]
 
@@ -61,6 +64,16 @@ class Workspace:
         self.runs = runs
         self.clock = clock
         self.jobs = Jobs()
+        self.data = DataJobs(
+            self.jobs,
+            home=home,
+            profile=profile.name,
+            catalog=catalog,
+            broker=broker,
+            clock=clock,
+        )
+        self.tests = RunJobs(self.jobs, catalog=catalog, broker=broker, runs=runs, clock=clock)
+        broker.report = self.jobs.log.write
 
     @classmethod
     async def open(cls, options: Options) -> Workspace:
@@ -79,15 +92,21 @@ class Workspace:
             home,
             profile,
             Catalog.open(profile.catalog_root(home)),
-            BrokerSession(Endpoint(profile.host, profile.port, profile.client_id, profile.timeout)),
+            BrokerSession(
+                Endpoint(profile.host, profile.port, profile.client_id, profile.timeout),
+                pacing=Pacing(home.state / "pacing.sqlite3", profile.host, profile.port),
+            ),
             RunStore(profile.runs_folder(home)),
             (lambda: now) if now is not None else (lambda: datetime.now(UTC)),
         )
 
     async def close(self) -> None:
         """Cancel what runs, let a step that is writing finish, disconnect."""
+        self.data.closing()
         await self.jobs.stop()
         await self.broker.disconnect()
+        if self.broker.pacing is not None:
+            self.broker.pacing.close()
         await asyncio.to_thread(self.catalog.close)
 
     def connect(self) -> Job[None]:
@@ -107,77 +126,48 @@ class Workspace:
 
         A series that fails does not stop the others.
         """
-
-        async def work(job: Job[FetchSummary]) -> FetchSummary:
-            return await fetch_all(
-                request,
-                catalog=self.catalog,
-                session=self.broker,
-                clock=self.clock,
-                report=job.report,
-            )
-
-        return self.jobs.start("fetch", f"{' '.join(request.ids)} {request.bars}", work)
+        return self.data.fetch(request)
 
     def plan(self, request: FetchRequest) -> Job[FetchPlan]:
         """Find out what a fetch would ask for and what it would take."""
-
-        async def work(job: Job[FetchPlan]) -> FetchPlan:
-            return await plan_all(
-                request,
-                catalog=self.catalog,
-                session=self.broker,
-                clock=self.clock,
-                report=job.report,
-            )
-
-        return self.jobs.start("plan", f"{' '.join(request.ids)} {request.bars}", work)
+        return self.data.plan(request)
 
     def update(self, ids: tuple[str, ...] = ()) -> Job[FetchSummary]:
         """Bring the stored series of these ids to now; all without ids."""
-
-        async def work(job: Job[FetchSummary]) -> FetchSummary:
-            return await update_all(
-                ids,
-                catalog=self.catalog,
-                session=self.broker,
-                clock=self.clock,
-                report=job.report,
-            )
-
-        return self.jobs.start("fetch", f"update {' '.join(ids) or 'all series'}", work)
+        return self.data.update(ids)
 
     def rebuild(self, series: Series) -> Job[FetchSummary]:
         """Fetch a stored series anew and put it in place of what is stored."""
+        return self.data.rebuild(series)
 
-        async def work(job: Job[FetchSummary]) -> FetchSummary:
-            fetched = await rebuild(
-                series,
-                catalog=self.catalog,
-                session=self.broker,
-                clock=self.clock,
-                report=job.report,
-            )
-            return FetchSummary((fetched,))
+    async def journal(self) -> tuple[JournalEntry, ...]:
+        """The latest fetches and updates of all processes, newest first."""
+        return await asyncio.to_thread(self.data.journal.entries)
 
-        return self.jobs.start("fetch", f"rebuild {series}", work)
+    async def unfinished(self) -> tuple[JournalEntry, ...]:
+        """The fetches and updates of this profile that ended with their process."""
+        return await self.data.unfinished()
+
+    def resume(self, entry: JournalEntry) -> Job[FetchSummary] | None:
+        """Go on with one of those; None when another process does."""
+        return self.data.resume(entry)
 
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
         """Get the data of a run ready (fetching what is missing when the source is `auto`), run
         it in a process of its own, and keep its result."""
+        return self.tests.backtest(spec)
 
-        async def work(job: Job[StoredRun]) -> StoredRun:
-            data = await prepare(
-                spec,
-                catalog=self.catalog,
-                session=self.broker,
-                clock=self.clock,
-                report=job.report,
-            )
-            return await run_backtest(spec, data, self.runs, report=job.report)
+    def reproduce(self, run_id: str) -> Job[Reproduction]:
+        """Run the spec of a stored run again, keep that too, and compare the two."""
+        return self.tests.reproduce(run_id)
 
-        title = f"{spec.strategy} {' '.join(spec.instruments)} {spec.bars}"
-        return self.jobs.start("backtest", title, work)
+    def sweep(self, sweep: SweepSpec) -> Job[SweepResult]:
+        """Run a grid of parameters, each run a process of its own, several at a time.
+
+        The same sweep asked again goes on where it stopped. The job's log has a `SweepRunEnded`
+        or `SweepRunFailed` for each run.
+        """
+        return self.tests.sweep(sweep)
 
     async def warm_up(self) -> None:
         """Have the process ready that runs start from, so that the first one is fast too."""
