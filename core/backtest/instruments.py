@@ -3,6 +3,7 @@ processes only."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -25,6 +26,7 @@ class Traded:
     data: InstrumentData
     feed: InstrumentFeed
     instrument: Any
+    warnings: tuple[str, ...]
 
     @property
     def venue(self) -> str:
@@ -41,7 +43,7 @@ class Traded:
         the stamp `end`."""
         ts, close = self.feed.seen.between(start, end)
         marks = Marks(self.data.instrument_id, ts, close, float(self.instrument.multiplier))
-        return Holding(self.data, marks, self.feed.warnings, self.currency)
+        return Holding(self.data, marks, self.warnings, self.currency)
 
 
 def traded(data: InstrumentData, task: Task) -> Traded:
@@ -70,7 +72,17 @@ def traded(data: InstrumentData, task: Task) -> Traded:
         )
     if task.spec.leverage:
         instrument = _on_full_margin(instrument)
-    return Traded(data, feed, instrument)
+    warnings = (*feed.warnings, *_about_warm_up(feed, task))
+    return Traded(data, feed, instrument, warnings)
+
+
+def _about_warm_up(feed: InstrumentFeed, task: Task) -> Iterator[str]:
+    held = len(feed.seen.between(task.data.fed[0], task.data.interval[0])[0])
+    if held < task.spec.warm_up:
+        yield (
+            f"{feed.seen.series}: {held:,} bars before the start, not {task.spec.warm_up:,}: "
+            "indicators may begin late"
+        )
 
 
 def _stored(data: InstrumentData) -> Any:
