@@ -1,9 +1,11 @@
 """Every fault of the simulated gateway, as ib_async meets it on the wire."""
 
 import asyncio
+import random
 import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -464,3 +466,94 @@ async def test_chances_are_those_of_the_seed() -> None:
     assert 0 < sum(first) < 20
     assert await failures(7) == first
     assert await failures(8) != first
+
+
+async def test_the_command_refuses_a_script_it_cannot_follow(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text("[[fault]]\nwhat = 'flood'\n")
+    command = ("simulator", "--faults", str(script), "--home", str(tmp_path))
+    ended = await asyncio.create_subprocess_exec(
+        *(Path(sys.executable).with_name("quarterdeck"), *command),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, told = await asyncio.wait_for(ended.communicate(), 30)
+    assert ended.returncode == 2
+    assert "there is no fault 'flood'" in told.decode()
+
+
+# All of it at once
+
+STORM = [
+    *({"what": what} for what in ("silence", "hang_up", "cut", "garbage", "restart", "refuse")),
+    *({"what": "lost", "data_lost": lost} for lost in (True, False)),
+    *({"what": "farm", "farm": farm} for farm in ("ushmds", "secdefil")),
+    {"what": "garbage", "framed": True},
+    {"what": "drip", "rate": 50_000},
+]
+SPOILED = ("no_answer", "pacing", "empty", "late", "duplicate", "unordered", "unknown_contract")
+
+
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(60, marks=pytest.mark.endurance), 3], ids=["long", "short"]
+)
+async def test_the_gateway_survives_its_own_faults(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Faults at random, several at once, under three clients; then all is as if nothing was."""
+    whole = await faultless()
+    rng = random.Random(20240611)
+    lull = {"refuse": {"seconds": 0.05}, "restart": {"seconds": 0.05, "unknown": 0.05}}
+    lull |= {what: {"seconds": 0.05} for what in ("lost", "farm")}
+    spoiled = [Fault(what=what, at="historical_bars", times=0, probability=0.1) for what in SPOILED]
+    async with SimulatedGateway(now=NOW, faults=spoiled) as gateway:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        clients = [asyncio.create_task(worry(gateway.port, number, until)) for number in (5, 6, 7)]
+        struck = 0
+        while loop.time() < until:
+            fault = rng.choice(STORM)
+            gateway.strike(Fault(**fault | lull.get(fault["what"], {})))
+            struck += 1
+            await asyncio.sleep(rng.uniform(0.01, 0.1))
+        served = await asyncio.gather(*clients)
+        assert struck > 10 * seconds
+        assert sum(served) > seconds
+        async with asyncio.timeout(SOON):
+            while not (calm := await until_connected(gateway.port)):
+                pass
+        calm.RaiseRequestErrors = True
+        async with asyncio.timeout(2 * SOON):
+            while not any(answer == whole for answer in [await bars_in_time(calm)]):
+                pass
+        calm.disconnect()
+    assert gateway.open_requests == 0
+    # ib_async leaves its own futures behind when the socket goes.
+    logged = [each.getMessage() for each in caplog.records if each.name == "asyncio"]
+    assert [text for text in logged if "Socket disconnect" not in text] == []
+
+
+async def worry(port: int, client_id: int, until: float) -> int:
+    """Connect and ask, again and again; returns how many answers came."""
+    answers = 0
+    loop = asyncio.get_running_loop()
+    while loop.time() < until:
+        ib = ib_async.IB()
+        ib.RaiseRequestErrors = True
+        with suppress(OSError):
+            await ib.connectAsync("127.0.0.1", port, client_id, timeout=0.2, readonly=True)
+            while loop.time() < until and (got := await bars_in_time(ib)) is not None:
+                answers += bool(got)
+        ib.disconnect()
+    return answers
+
+
+async def bars_in_time(ib: ib_async.IB) -> list[Any] | None:
+    """Half an hour of AAPL; nothing where refused, None where no answer comes."""
+    try:
+        async with asyncio.timeout(0.2):
+            return await bars(ib)
+    except ib_async.RequestError:
+        return []
+    except (TimeoutError, ConnectionError):
+        return None

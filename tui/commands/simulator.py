@@ -59,8 +59,9 @@ def _gateway(seed: int, now: datetime | None, faults: Path | None) -> SimulatedG
     except (BadScript, OSError) as error:
         raise WrongInput(
             f"The simulator cannot follow {faults}",
-            str(error),
-            "the head of core/simulator/faults.py says how a script is written",
+            getattr(error, "strerror", None) or str(error),
+            'write each fault as [[fault]] with lines such as what = "empty", '
+            'at = "historical_bars", nth = 3; all are listed in core/simulator/faults.py',
         ) from error
 
 
