@@ -105,6 +105,12 @@ class Settings:
 
     profile: str = DEFAULT_PROFILE
     profiles: dict[str, Profile] = field(default_factory=lambda: dict(BUILT_IN))
+    watchlists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Lists of ids by name, for `@name`."""
+    on_job_end: str = ""
+    """A command of the user's, run by the shell when a fetch or an update has ended."""
+    strategy_folders: tuple[Path, ...] = ()
+    """Where the user's own strategies lie; relative ones are below the settings file's folder."""
 
     @classmethod
     def load(cls, file: Path) -> Settings:
@@ -120,13 +126,25 @@ class Settings:
             raise WrongInput(
                 "The settings cannot be read", f"{file}: {error}", "correct or remove the file"
             ) from error
-        unknown = table.keys() - {"profile", "profiles"}
+        unknown = table.keys() - {
+            "profile",
+            "profiles",
+            "watchlists",
+            "on_job_end",
+            "strategy_folders",
+        }
         if unknown:
             raise _bad_settings(file, f"'{min(unknown)}' is not a setting")
         profiles = dict(BUILT_IN)
         for name, fields in table.get("profiles", {}).items():
             profiles[name] = _profile(file, name, profiles.get(name), fields)
-        return cls(table.get("profile", DEFAULT_PROFILE), profiles)
+        return cls(
+            table.get("profile", DEFAULT_PROFILE),
+            profiles,
+            _watchlists(file, table.get("watchlists", {})),
+            _text(file, "on_job_end", table.get("on_job_end", "")),
+            _folders(file, "strategy_folders", table.get("strategy_folders", [])),
+        )
 
     def choose(self, name: str | None) -> Profile:
         """The profile of that name, or the one in use.
@@ -171,6 +189,27 @@ def _profile(file: Path, name: str, known: Profile | None, fields: object) -> Pr
         problem = error.errors()[0]
         key = ".".join(str(part) for part in ("profiles", name, *problem["loc"]))
         raise _bad_settings(file, f"{key}: {problem['msg']}") from error
+
+
+def _watchlists(file: Path, table: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(table, dict):
+        raise _bad_settings(file, "watchlists is not a table")
+    for name, ids in table.items():
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise _bad_settings(file, f"watchlists.{name} is not a list of ids")
+    return {name: tuple(ids) for name, ids in table.items()}
+
+
+def _folders(file: Path, key: str, value: object) -> tuple[Path, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise _bad_settings(file, f"{key} is not a list of folders")
+    return tuple(file.parent / Path(one).expanduser() for one in value)
+
+
+def _text(file: Path, key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _bad_settings(file, f"{key} is not a text")
+    return value
 
 
 def _bad_settings(file: Path, reason: str) -> WrongInput:

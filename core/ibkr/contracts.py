@@ -123,7 +123,9 @@ def parse_id(text: str) -> ContractQuery:
     """
     name = text.strip().upper()
     if name.startswith("@"):
-        raise WrongInput(f"no watchlist '{text}'", "there are no watchlists yet", "name the ids")
+        raise WrongInput(
+            f"'{text}' is not an id", "it names a watchlist", "fetch and update take those"
+        )
     if match := _CON_ID.fullmatch(name):
         return ContractQuery(text, con_id=int(match[1]))
     if match := _INDEX.fullmatch(name):

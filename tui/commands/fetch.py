@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from catalog.errors import WrongInput
 from catalog.series import BarSpec
 from tui.commands.invocation import Invocation
 from tui.commands.summary import report_errors, report_summary
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 def fetch(
     context: typer.Context,
     ids: Annotated[
-        list[str], typer.Argument(help="Instruments: AAPL, GDX.ARCA, ESZ6.CME, EUR/USD, ^SPX.CBOE.")
-    ],
-    bars: Annotated[str, typer.Option(help="The bar type, such as 1-MINUTE-LAST.")],
+        list[str] | None,
+        typer.Argument(help="Instruments: AAPL, GDX.ARCA, ESZ6.CME, EUR/USD, ^SPX.CBOE, @list."),
+    ] = None,
+    bars: Annotated[str, typer.Option(help="The bar type, such as 1-MINUTE-LAST.")] = "",
     start: Annotated[
         str | None, typer.Option(help="A date of the exchange, or a time (UTC if no zone).")
     ] = None,
@@ -35,11 +38,25 @@ def fetch(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only tell what would be requested and what it takes.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with fetches that a crash or a kill ended.")
+    ] = False,
 ) -> None:
-    """Fetch the bars that are missing in the catalog, each series with its instrument."""
+    """Fetch the bars that are missing in the catalog, each series with its instrument.
+
+    `@name` stands for a watchlist of the settings, `@path` for a file with one id a line.
+    """
     from core.fetch import FetchRequest
 
     invocation: Invocation = context.obj
+    if resume:
+        invocation.run(partial(_resume, output=invocation.output))
+    if not ids or not bars:
+        raise WrongInput(
+            "a fetch needs instruments and a bar type",
+            "without them there is nothing to ask for",
+            "write for example: quarterdeck fetch AAPL --bars 1-MINUTE-LAST --start 2026-01-05",
+        )
     request = FetchRequest(tuple(ids), BarSpec.parse(bars), start, end, hours)
 
     async def work(workspace: Workspace) -> int:
@@ -50,6 +67,19 @@ def fetch(
         return report_summary(summary, invocation.output)
 
     invocation.run(work)
+
+
+async def _resume(workspace: Workspace, output: Output) -> int:
+    unfinished = await workspace.unfinished()
+    if not unfinished:
+        output.line("no fetch was interrupted")
+        output.summary(series=[])
+    codes = [0]
+    for entry in unfinished:
+        if (job := workspace.resume(entry)) is not None:
+            output.line(f"going on with: {entry.title}, of {entry.started:%Y-%m-%d %H:%M} UTC")
+            codes.append(report_summary(await output.follow(job), output))
+    return max(codes)
 
 
 def _report_plan(outlook: FetchPlan, output: Output) -> int:
