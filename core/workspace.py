@@ -25,6 +25,8 @@ from core.journal import JournalEntry
 from core.options import Options
 from core.run_jobs import RunJobs
 from core.settings import Home, Profile, Settings, adapted
+from core.strategies.library import SHIPPED, Library
+from core.strategies.parameters import StrategyInfo
 
 type Clock = Callable[[], datetime]
 
@@ -56,6 +58,7 @@ class Workspace:
         broker: BrokerSession,
         runs: RunStore,
         clock: Clock,
+        library: Library = SHIPPED,
     ) -> None:
         self.home = home
         self.profile = profile
@@ -72,7 +75,10 @@ class Workspace:
             broker=broker,
             clock=clock,
         )
-        self.tests = RunJobs(self.jobs, catalog=catalog, broker=broker, runs=runs, clock=clock)
+        self.library = library
+        self.tests = RunJobs(
+            self.jobs, catalog=catalog, broker=broker, runs=runs, clock=clock, library=library
+        )
         broker.report = self.jobs.log.write
 
     @classmethod
@@ -98,6 +104,7 @@ class Workspace:
             ),
             RunStore(profile.runs_folder(home)),
             (lambda: now) if now is not None else (lambda: datetime.now(UTC)),
+            Library(Settings.load(home.settings_file).strategy_folders),
         )
 
     async def close(self) -> None:
@@ -168,6 +175,10 @@ class Workspace:
         or `SweepRunFailed` for each run.
         """
         return self.tests.sweep(sweep)
+
+    async def strategies(self) -> tuple[StrategyInfo, ...]:
+        """All strategies, the shipped ones first; those that cannot be used carry their error."""
+        return await asyncio.to_thread(self.library.list)
 
     async def warm_up(self) -> None:
         """Have the process ready that runs start from, so that the first one is fast too."""

@@ -1,0 +1,111 @@
+"""Runs and sweeps as jobs: their data made ready, run, kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from catalog import workers
+from catalog.events import Report, ignore
+from catalog.store import Catalog
+from core.backtest.data import RunData
+from core.backtest.fingerprint import strategy_hash
+from core.backtest.preparing import prepare
+from core.backtest.queueing import RunQueue
+from core.backtest.reproducing import Reproduction, judge
+from core.backtest.results import RunStore, StoredRun
+from core.backtest.runner import run_backtest
+from core.backtest.spec import RunSpec
+from core.backtest.sweep import SweepResult, SweepSpec
+from core.backtest.sweep_running import run_sweep
+from core.ibkr.connection import BrokerSession
+from core.identity import Clock
+from core.jobs import Job, Jobs
+from core.strategies.library import SHIPPED, Library
+
+
+class RunJobs:
+    """Starts backtests and sweeps on a catalog; their results go to the store."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        *,
+        catalog: Catalog,
+        broker: BrokerSession,
+        runs: RunStore,
+        clock: Clock,
+        library: Library = SHIPPED,
+    ) -> None:
+        self._jobs = jobs
+        self._catalog = catalog
+        self._broker = broker
+        self._runs = runs
+        self._clock = clock
+        self._library = library
+        self._queue = RunQueue()
+
+    def backtest(self, spec: RunSpec) -> Job[StoredRun]:
+        """Get the data of a run ready (fetching what is missing when the source is `auto`), run
+        it in a process of its own, and keep its result."""
+
+        async def work(job: Job[StoredRun]) -> StoredRun:
+            return await self._run(spec, await self._prepared(spec, job.report), job.report)
+
+        return self._jobs.start("backtest", _title(spec), work)
+
+    def reproduce(self, run_id: str) -> Job[Reproduction]:
+        """Run the spec of a stored run again, keep that too, and compare the two."""
+
+        async def work(job: Job[Reproduction]) -> Reproduction:
+            original = await asyncio.to_thread(self._runs.load, run_id)
+            spec = original.spec
+            again = await self._run(spec, await self._prepared(spec, job.report), job.report)
+            return judge(original, again)
+
+        return self._jobs.start("backtest", f"reproduce {run_id}", work)
+
+    def sweep(self, sweep: SweepSpec) -> Job[SweepResult]:
+        """Run a grid of parameters, each run a process of its own, several at a time.
+
+        The same sweep asked again goes on where it stopped. The job's log has a `SweepRunEnded`
+        or `SweepRunFailed` for each run.
+        """
+
+        async def work(job: Job[SweepResult]) -> SweepResult:
+            library = self._library
+            name = (await asyncio.to_thread(library.find, sweep.base.strategy)).name
+            wanted = replace(sweep, base=replace(sweep.base, strategy=name))
+            return await run_sweep(
+                wanted,
+                self._runs,
+                await workers.run(strategy_hash, name, library.folders),
+                check=lambda spec: library.read(name, spec.parameters),
+                prepare=lambda spec: self._prepared(spec, job.report),
+                run=lambda spec, data: self._run(spec, data, ignore, wanted.id),
+                report=job.report,
+            )
+
+        return self._jobs.start("backtest", f"sweep {_title(sweep.base)}", work)
+
+    async def _prepared(self, spec: RunSpec, report: Report) -> RunData:
+        return await prepare(
+            spec,
+            catalog=self._catalog,
+            session=self._broker,
+            clock=self._clock,
+            report=report,
+            library=self._library,
+        )
+
+    async def _run(
+        self, spec: RunSpec, data: RunData, report: Report, sweep: str = ""
+    ) -> StoredRun:
+        async with self._queue.slot(report):
+            return await run_backtest(
+                spec, data, self._runs, report=report, sweep=sweep, library=self._library
+            )
+
+
+def _title(spec: RunSpec) -> str:
+    return f"{spec.strategy} {' '.join(spec.instruments)} {spec.bars}"
