@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -27,6 +28,14 @@ logger = logging.getLogger(__name__)
 
 REFRESH_S = 0.5
 CLOSING_S = 5.0
+
+_PLACES: dict[str, Place] = {
+    "connect": "connection",
+    "plan": "fetch",
+    "fetch": "fetch",
+    "backtest": "backtest",
+}
+"""Where a job of a kind is shown; the others belong to the catalog."""
 
 type LogSize = Literal["normal", "folded", "grown"]
 type Place = Literal["connection", "catalog", "fetch", "backtest"]
@@ -136,6 +145,8 @@ class QuarterdeckApp(App[None]):
             )
             return
         log_to(self.workspace.home.logs)
+        # What is imported by now stays: walking through it would hold the loop for half a second.
+        gc.freeze()
         self.tick()
         self.workspace.connect()
 
@@ -159,7 +170,16 @@ class QuarterdeckApp(App[None]):
                 continue
             self._failures_told.add(job.id)
             if not isinstance(shown, BaseScreen) or job.kind != shown.TELLS_FAILED:
-                self.tell(error)
+                self._tell_briefly(job.kind, error)
+
+    def _tell_briefly(self, kind: str, error: QuarterdeckError) -> None:
+        """Tell what failed off screen; the screen of the job tells it in full."""
+        place = _PLACES.get(kind, "catalog")
+        lines = [error.reason, *error.steps[:1]]
+        if self.current_mode != place:
+            lines.append(f"{1 + list(self.MODES).index(place)} shows more")
+        message = "\n".join(filter(None, lines))
+        self.notify(message, title=error.title, severity="error", timeout=6, markup=False)
 
     def tell(self, error: QuarterdeckError) -> None:
         """Show an error: what failed, why, and what to do next."""

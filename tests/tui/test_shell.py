@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input
+from textual.widgets._toast import Toast
 
 from catalog.errors import WrongInput
 from catalog.events import Event, Level
 from core.jobs import Job, JobState
 from core.workspace import Workspace
 from tests.tui.deck import Deck, deck
-from tui.app import QuarterdeckApp
+from tui.app import REFRESH_S, QuarterdeckApp
 from tui.keys import telling
+from tui.screens.base import BaseScreen
 from tui.widgets.log import LogPanel
 
 
@@ -158,13 +160,38 @@ async def test_z_folds_the_log_on_all_screens_and_shift_z_grows_it(tmp_path: Pat
         await shown.until(lambda: height() == 6)
 
 
-async def test_a_failed_job_is_told_with_reason_and_steps(tmp_path: Path) -> None:
+async def test_a_job_that_fails_off_screen_is_told_briefly_over_the_log(tmp_path: Path) -> None:
     async def fail(job: Job[None]) -> None:
         raise WrongInput("unknown symbol [XYZ]", "the broker knows no [XYZ]", "search for it")
 
-    async with deck(tmp_path, size=(120, 40)) as shown:
+    async with deck(tmp_path) as shown:
         shown.workspace.jobs.start("fetch", "XYZ", fail)
-        await shown.shows("unknown symbol [XYZ]", "the broker knows no [XYZ]", "1. search for it")
+        told = ("unknown symbol [XYZ]", "the broker knows no [XYZ]", "search for it")
+        await shown.shows(*told, "3 shows more")
+        assert shown.app.screen.query_one(Toast).region.y >= 24 - 7
+
+
+async def test_a_job_that_fails_on_its_own_screen_raises_no_toast(tmp_path: Path) -> None:
+    async def fail(job: Job[None]) -> None:
+        raise WrongInput("unknown symbol [XYZ]", "the broker knows no [XYZ]", "search for it")
+
+    async with deck(tmp_path) as shown:
+        await shown.until(lambda: not shown.workspace.jobs.running, "the refused connection")
+        await shown.press("3")
+        await shown.shows("─ New fetch ")
+        shown.workspace.jobs.start("fetch", "XYZ", fail)
+        await shown.shows("ERROR unknown symbol [XYZ]")
+        await shown.pilot.pause(2 * REFRESH_S)
+        assert not shown.app.screen.query(Toast)
+
+
+async def test_the_screen_is_left_alone_once_its_panels_are_gone(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        screen = shown.app.screen
+        assert isinstance(screen, BaseScreen)
+    assert not screen.query(LogPanel)
+    with shown.app._context():
+        screen.tick()
 
 
 def wait_for_ever(job: Job[None]) -> Awaitable[None]:

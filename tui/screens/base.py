@@ -115,8 +115,9 @@ class BaseScreen(Screen[None]):
         self.tick()
 
     def tick(self) -> None:
-        """Read the workspace and show what changed; nothing before all panels are mounted."""
-        if not self._complete:
+        """Read the workspace and show what changed, while all panels are there."""
+        # At the end the panels go before the screen does, and a late call may still come.
+        if not (self._complete and self.is_attached and self.app.is_running):
             return
         workspace = self.workspace
         log = self.query_one(LogPanel)
