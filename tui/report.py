@@ -5,104 +5,299 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from itertools import groupby, zip_longest
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from core.backtest.analysis import analyse
 from tui.charts import equity_chart
 from tui.output import Output
-from tui.widgets.result_figures import figures, percent, ratio
+from tui.widgets.result_figures import NOT_AVAILABLE, count, money, percent, ratio
 
 if TYPE_CHECKING:
+    from core.backtest.analysis import Analysis, Share
+    from core.backtest.metrics import Metrics
+    from core.backtest.periods import Period
     from core.backtest.results import RunSummary, StoredRun
 
 _CHART_HEIGHT = 16
 _WIDEST = 120
+_HOUR = 3_600 * 10**9
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+type Say = Callable[[Any], str]
+
+
+def plain_percent(fraction: float | None) -> str:
+    """A fraction that has no sign, in percent."""
+    return percent(fraction, signed=False)
+
+
+def fallen(depth: float | None) -> str:
+    """A drawdown as the loss it is: 0.15 is `-15.00 %`."""
+    return percent(None if depth is None else -depth)
+
+
+def amount(value: float | None) -> str:
+    """An amount of money whose sign says nothing new: `1,234.50`."""
+    return NOT_AVAILABLE if value is None else f"{value:,.2f}"
+
+
+def lost(value: float | None) -> str:
+    """A loss that is kept above 0."""
+    return money(None if value is None else -value)
+
+
+def span(nanos: float | None) -> str:
+    """A length of time in days, or hours below two days."""
+    if nanos is None:
+        return NOT_AVAILABLE
+    hours = nanos / _HOUR
+    return f"{hours / 24:,.1f} days" if hours >= 48 else f"{hours:,.1f} hours"
+
+
+CURVE: Mapping[str, tuple[str, Say]] = MappingProxyType(
+    {
+        "total_return": ("return", percent),
+        "cagr": ("CAGR", percent),
+        "volatility": ("volatility", plain_percent),
+        "sharpe": ("Sharpe", ratio),
+        "sortino": ("Sortino", ratio),
+        "max_drawdown": ("max DD", fallen),
+        "calmar": ("Calmar", ratio),
+    }
+)
+"""Figures that the benchmark has too: their labels, and how they are told."""
+OTHERS: Mapping[str, tuple[str, Say]] = MappingProxyType(
+    {
+        "end_equity": ("end", amount),
+        "exposure": ("exposure", plain_percent),
+        "leverage": ("leverage", ratio),
+        "turnover": ("turnover", ratio),
+        "longest_flat": ("longest flat", span),
+        "longest_drawdown": ("longest DD", span),
+        "trades": ("trades", count),
+        "open_trades": ("open", count),
+        "win_rate": ("win", plain_percent),
+        "profit_factor": ("PF", ratio),
+        "expectancy": ("average trade", money),
+        "average_gain": ("average gain", percent),
+        "average_win": ("average win", money),
+        "average_loss": ("average loss", lost),
+        "best_trade": ("best", money),
+        "worst_trade": ("worst", money),
+        "average_holding": ("held on average", span),
+        "fees": ("fees", amount),
+        "fees_share": ("fees of gross", plain_percent),
+        "slippage": ("slippage", amount),
+        "slippage_share": ("slippage of gross", plain_percent),
+        "rejected": ("rejected", count),
+        "bars": ("bars", count),
+        "days": ("days", count),
+    }
+)
+"""The figures of the run alone."""
+FIGURES = MappingProxyType({**CURVE, **OTHERS})
 
 
 def print_run(run: StoredRun, output: Output) -> None:
     """The result of a run: what it was, warnings, figures, equity with drawdown."""
-    spec, result, metrics = run.spec, run.result, run.metrics
+    result, metrics, analysis = run.result, run.metrics, analyse(run)
     output.line()
-    output.line(f"{run.run_id}  {_title(run)}")
+    output.line(f"{run.run_id}  {_title(run)}  {_marks(run)}".rstrip())
     for venue in result.venues:
         output.line(f"venue {venue}")
     if run.simulated:
         output.line("SIMULATED data: these figures say nothing about a real market")
-    for warning in result.warnings:
-        output.line(f"note: {warning}")
-    currency = spec.starting_cash().currency
-    cells = [(label, cell.text) for label, cell in figures(metrics, currency)]
-    half = -(-len(cells) // 2)
-    output.table(
-        {"figure": False, "value": True, "figure ": False, "value ": True},
-        (
-            (*left, *right)
-            for left, right in zip(cells[:half], [*cells[half:], ("", "")][:half], strict=True)
-        ),
-    )
+    if result.state == "partial":
+        output.line("PARTIAL: the run was cancelled, these are the figures until then")
+    for text in (*result.warnings, *result.notes):
+        output.line(f"note: {text}")
+    if run.remarks.note:
+        output.line(f"your note: {run.remarks.note}")
+    _print_figures(run, metrics, output)
+    _print_analysis(analysis, output)
     output.line(_chart(run))
     output.summary(
-        run_id=run.run_id,
-        state=result.state,
-        simulated=run.simulated,
-        synthetic=run.synthetic,
-        spec=spec.to_json(),
+        **record_of(run),
         venues=[
             {"instrument_id": one.instrument_id, "venue": one.venue, "source": one.source}
             for one in result.venues
         ],
         warnings=result.warnings,
-        metrics=asdict(metrics),
+        notes=result.notes,
+        fingerprint=None if result.fingerprint is None else asdict(result.fingerprint),
         trades=len(run.trades),
         fills=len(run.fills),
+        months=[asdict(one) for one in analysis.months],
+        years=[asdict(one) for one in analysis.years],
+        drawdowns=[asdict(one) for one in analysis.drawdowns],
+        by_instrument=[asdict(one) for one in analysis.by_instrument],
+        by_side=[asdict(one) for one in analysis.by_side],
     )
 
 
-def print_runs(runs: Sequence[RunSummary], output: Output) -> None:
-    """One line a run, the newest first."""
+def print_runs(runs: Sequence[RunSummary], output: Output, metric: str = "") -> None:
+    """One line a run, in the order given, with the metric they are sorted by."""
+    more = metric if metric in OTHERS or metric in CURVE else ""
+    if more in ("total_return", "sharpe", "max_drawdown"):
+        more = ""
+    columns = {"run": False, "what": False, "return": True, "Sharpe": True, "max DD": True}
     output.table(
-        {"run": False, "what": False, "return": True, "Sharpe": True, "max DD": True, "": False},
-        (_line(run) for run in runs),
+        {**columns, **({FIGURES[more][0]: True} if more else {}), "": False},
+        (_line(run, more) for run in runs),
     )
     if not runs:
-        output.line("no run yet; make one with: quarterdeck backtest run")
-    output.summary(
-        runs=[
-            {
-                "run_id": run.run_id,
-                "state": run.result.state,
-                "simulated": run.simulated,
-                "spec": run.spec.to_json(),
-                "metrics": asdict(run.result.metrics) if run.result.metrics else None,
-                "error": run.result.error,
-            }
-            for run in runs
-        ]
-    )
+        output.line("no run to show; make one with: quarterdeck backtest run")
+    output.summary(runs=[{**record_of(run), "error": run.result.error} for run in runs])
+
+
+def record_of(run: RunSummary) -> dict[str, Any]:
+    """A run as one JSON-able object, its tables aside."""
+    result = run.result
+    return {
+        "run_id": run.run_id,
+        "state": result.state,
+        "simulated": run.simulated,
+        "synthetic": run.synthetic,
+        "sweep": result.sweep,
+        "spec": run.spec.to_json(),
+        "remarks": run.remarks.to_json(),
+        "metrics": None if result.metrics is None else asdict(result.metrics),
+    }
 
 
 def _title(run: RunSummary) -> str:
     spec = run.spec
-    return f"{spec.strategy} {','.join(spec.instruments)} {spec.bars} {spec.start}..{spec.end}"
-
-
-def _line(run: RunSummary) -> tuple[str, ...]:
-    metrics = run.result.metrics
-    marks = [
-        word for word, told in (("simulated", run.simulated), ("synthetic", run.synthetic)) if told
-    ]
-    if metrics is None:
-        marks.append(f"failed: {(run.result.error or {}).get('title', '')}")
-        return run.run_id, _title(run), "", "", "", " ".join(marks)
-    return (
-        run.run_id,
-        _title(run),
-        percent(metrics.total_return),
-        ratio(metrics.sharpe),
-        percent(-metrics.max_drawdown),
-        " ".join(marks),
+    set_to = ",".join(f"{name}={value}" for name, value in spec.parameters.items())
+    return " ".join(
+        [
+            f"{spec.strategy}({set_to})" if set_to else spec.strategy,
+            ",".join(spec.instruments),
+            str(spec.bars),
+            f"{spec.start}..{spec.end}",
+        ]
     )
+
+
+def _marks(run: RunSummary) -> str:
+    told = (
+        ("*", run.remarks.starred),
+        ("partial", run.result.state == "partial"),
+        ("simulated", run.simulated),
+        ("synthetic", run.synthetic),
+    )
+    return " ".join([*(word for word, so in told if so), *(f"#{tag}" for tag in run.remarks.tags)])
+
+
+def _line(run: RunSummary, more: str) -> tuple[str, ...]:
+    metrics = run.result.metrics
+    if metrics is None:
+        failed = f"failed: {(run.result.error or {}).get('title', '')}"
+        blanks = ("",) * (4 if more else 3)
+        return run.run_id, _title(run), *blanks, f"{_marks(run)} {failed}".strip()
+    names = ("total_return", "sharpe", "max_drawdown", *([more] if more else []))
+    figures = (FIGURES[name][1](getattr(metrics, name)) for name in names)
+    return run.run_id, _title(run), *figures, _marks(run)
+
+
+def _print_figures(run: StoredRun, metrics: Metrics, output: Output) -> None:
+    """Figures with the benchmark beside them to the left, those of the run alone to the right."""
+    held = run.result.venues[0].instrument_id
+    left = [
+        (label, say(getattr(metrics, name)), _of_benchmark(metrics, name, say))
+        for name, (label, say) in CURVE.items()
+    ]
+    right = [(label, say(getattr(metrics, name))) for name, (label, say) in OTHERS.items()]
+    third = -(-len(right) // 2)
+    output.line()
+    output.table(
+        {
+            "figure": False,
+            "value": True,
+            f"{held} held": True,
+            "figure ": False,
+            "value ": True,
+            "figure  ": False,
+            "value  ": True,
+        },
+        (
+            (*(one or ("", "", "")), *(other or ("", "")), *(last or ("", "")))
+            for one, other, last in zip_longest(left, right[:third], right[third:])
+        ),
+    )
+
+
+def _of_benchmark(metrics: Metrics, name: str, say: Say) -> str:
+    return NOT_AVAILABLE if metrics.benchmark is None else say(getattr(metrics.benchmark, name))
+
+
+def _print_analysis(analysis: Analysis, output: Output) -> None:
+    """Months by year, the worst falls, and shares where there are several."""
+    if len(analysis.months) > 1:
+        output.line()
+        output.table(
+            {"year": False, **dict.fromkeys(_MONTHS, True), "all": True, "held": True},
+            _years(analysis.months, analysis.years),
+        )
+    if analysis.drawdowns:
+        output.line()
+        output.table(
+            {"drawdown": True, "peak": False, "trough": False, "recovered": False},
+            (
+                (fallen(one.depth), _day(one.peak_ts), _day(one.trough_ts), _day(one.recovered_ts))
+                for one in analysis.drawdowns
+            ),
+        )
+    shares = [
+        share
+        for group in (analysis.by_instrument, analysis.by_side)
+        if len(group) > 1
+        for share in group
+    ]
+    if shares:
+        output.line()
+        _print_shares(shares, output)
+
+
+def _years(months: Iterable[Period], years: Sequence[Period]) -> Iterable[tuple[str, ...]]:
+    by_year = {year: list(those) for year, those in groupby(months, lambda one: one.year)}
+    for year in years:
+        gains = {one.month: percent(one.gain) for one in by_year[year.year]}
+        yield (
+            str(year.year),
+            *(gains.get(month, "") for month in range(1, 13)),
+            percent(year.gain),
+            percent(year.benchmark),
+        )
+
+
+def _print_shares(shares: Sequence[Share], output: Output) -> None:
+    titles = ("trades", "win", "net", "average", "fees", "slippage")
+    output.table(
+        {"of": False, **dict.fromkeys(titles, True)},
+        (
+            (
+                share.name,
+                count(share.trades),
+                plain_percent(share.win_rate),
+                money(share.net),
+                money(share.average),
+                amount(share.fees),
+                amount(share.slippage),
+            )
+            for share in shares
+        ),
+    )
+
+
+def _day(stamp: int | None) -> str:
+    if stamp is None:
+        return "not yet"
+    return f"{datetime.fromtimestamp(stamp // 10**9, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _chart(run: StoredRun) -> str:

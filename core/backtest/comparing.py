@@ -15,7 +15,22 @@ from core.backtest.results import StoredRun
 FEWEST, MOST = 2, 10
 _POINTS = 1_000
 """Points of each run's equity that a comparison draws."""
-_NEITHER = frozenset({"start_equity", "bars", "days", "days_a_year", "seconds", "trades"})
+_NEITHER = frozenset(
+    {
+        "start_equity",
+        "exposure",
+        "leverage",
+        "turnover",
+        "longest_flat",
+        "average_holding",
+        "trades",
+        "open_trades",
+        "bars",
+        "days",
+        "days_a_year",
+        "seconds",
+    }
+)
 """Figures of which more is neither better nor worse."""
 
 

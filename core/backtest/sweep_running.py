@@ -94,7 +94,7 @@ def _words(parameters: dict[str, object]) -> str:
     return " ".join(f"{name}={value}" for name, value in parameters.items())
 
 
-type Check = Callable[[RunSpec], None]
+type Check = Callable[[RunSpec], object]
 """Raises `WrongInput` for parameters a strategy cannot work with; blocking."""
 type Run = Callable[[RunSpec, RunData], Awaitable[StoredRun]]
 """Runs a spec on its data and stores it under the sweep's id."""

@@ -19,6 +19,7 @@ from tui.commands import (
     doctor,
     fetch,
     simulator,
+    sweep,
     update,
 )
 from tui.commands.invocation import Invocation
@@ -36,6 +37,7 @@ app.command()(fetch.fetch)
 app.command()(update.update)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
+app.command()(sweep.sweep)
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(catalog.app, name="catalog")
 catalog.app.command()(catalog_check.check)

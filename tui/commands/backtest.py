@@ -1,85 +1,93 @@
-"""`quarterdeck backtest`: run a strategy, list runs, show one."""
+"""`quarterdeck backtest`: run a strategy; list, show, compare, repeat, export and mark runs."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from catalog.errors import WrongInput
-from catalog.series import BarSpec
+from tui.commands import run_options as given
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
+    from core.backtest.run_files import Remarks
     from core.workspace import Workspace
 
 app = typer.Typer(help="Run backtests and read their results.", rich_markup_mode=None)
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, from the list.")]
+RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs.")]
 
 
 @app.command()
 def run(
     context: typer.Context,
-    strategy: Annotated[str, typer.Argument(help="Such as sma_crossover.")],
-    instrument: Annotated[list[str], typer.Option(help="An instrument; may be given again.")],
-    bars: Annotated[str, typer.Option(help="The bar type, such as 1-MINUTE-LAST.")],
-    start: Annotated[str, typer.Option(help="A date of the exchange, or a time (UTC if no zone).")],
-    end: Annotated[str, typer.Option(help="As --start.")],
-    param: Annotated[
-        list[str] | None, typer.Option(help="A parameter as name=value; may be given again.")
-    ] = None,
-    cash: Annotated[str, typer.Option(help="The starting cash.")] = "100000 USD",
-    fees: Annotated[str, typer.Option(help="ibkr_fixed or zero.")] = "ibkr_fixed",
-    source: Annotated[
-        Literal["auto", "catalog"],
-        typer.Option(help="auto fetches what is missing first; catalog never asks the broker."),
-    ] = "auto",
+    strategy: given.Strategy,
+    instrument: given.Instruments,
+    bars: given.Bars,
+    start: given.Start,
+    end: given.End,
+    param: given.Params = None,
+    cash: given.Cash = "100000 USD",
+    fees: given.Fees = "ibkr_fixed",
+    source: given.Source = "auto",
+    warm_up: given.WarmUp = 0,
+    account: given.Account = "auto",
+    oms: given.Oms = "netting",
+    leverage: given.Leverage = 0.0,
+    slippage: given.Slippage = 0.0,
+    seed: given.Seed = 0,
 ) -> None:
     """Run a backtest in a process of its own, keep its result and show it."""
-    from core.backtest.spec import RunSpec
-
     invocation: Invocation = context.obj
-    spec = RunSpec(
-        strategy=strategy,
-        parameters=_parameters(param or []),
-        instruments=tuple(instrument),
-        bars=BarSpec.parse(bars),
-        start=start,
-        end=end,
-        cash=cash,
-        fees=fees,
-        source=source,
+    spec = given.spec_of(
+        *(strategy, instrument, bars, start, end, param, cash, fees, source),
+        *(warm_up, account, oms, leverage, slippage, seed),
     )
 
     async def work(workspace: Workspace) -> int:
         from tui.report import print_run
 
-        stored = await invocation.output.follow(workspace.backtest(spec))
-        print_run(stored, invocation.output)
+        print_run(await invocation.output.follow(workspace.backtest(spec)), invocation.output)
         return 0
 
     invocation.run(work)
 
 
 @app.command("list")
-def list_runs(context: typer.Context) -> None:
-    """List the runs that were kept, newest first."""
+def list_runs(
+    context: typer.Context,
+    sort: Annotated[
+        str, typer.Option(metavar="METRIC", help="The best first, such as by sharpe.")
+    ] = "",
+    search: Annotated[
+        str, typer.Option(help="Words of the strategy, its settings, notes or tags.")
+    ] = "",
+    starred: Annotated[bool, typer.Option("--starred", help="Only those with a star.")] = False,
+    sweep: Annotated[str, typer.Option(metavar="ID", help="Only those of a sweep.")] = "",
+    most: Annotated[int | None, typer.Option(help="So many at most.")] = None,
+) -> None:
+    """List the runs that were kept, the newest first."""
     invocation: Invocation = context.obj
 
     async def work(workspace: Workspace) -> int:
+        from core.backtest.run_index import Search
         from tui.report import print_runs
 
-        print_runs(await asyncio.to_thread(workspace.runs.list), invocation.output)
+        wanted = Search(search, sort, starred, sweep, most)
+        runs = await asyncio.to_thread(workspace.runs.list, wanted)
+        print_runs(runs, invocation.output, sort)
         return 0
 
     invocation.run(work)
 
 
 @app.command()
-def show(
-    context: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, from the list.")],
-) -> None:
+def show(context: typer.Context, run_id: RunId) -> None:
     """Show the result of a run: figures, charts, warnings."""
     invocation: Invocation = context.obj
 
@@ -92,15 +100,145 @@ def show(
     invocation.run(work)
 
 
-def _parameters(pairs: list[str]) -> dict[str, object]:
-    parameters: dict[str, object] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise WrongInput(
-                f"--param cannot be '{pair}'",
-                "a parameter is a name, an equals sign and a value",
-                "write for example --param fast_period=10",
-            )
-        parameters[name] = value
-    return parameters
+@app.command()
+def compare(context: typer.Context, run_ids: RunIds) -> None:
+    """Compare two to ten runs: what differs in their settings, and all figures."""
+    invocation: Invocation = context.obj
+
+    async def work(workspace: Workspace) -> int:
+        from core.backtest.comparing import compare as compare_runs
+        from tui.comparison_report import print_comparison
+
+        def load() -> None:
+            runs = [workspace.runs.load(run_id) for run_id in run_ids]
+            print_comparison(compare_runs(runs), invocation.output)
+
+        await asyncio.to_thread(load)
+        return 0
+
+    invocation.run(work)
+
+
+@app.command()
+def rerun(context: typer.Context, run_id: RunId, param: given.Params = None) -> None:
+    """Run a run's spec again, with other parameters where they are given."""
+    invocation: Invocation = context.obj
+    changed = given.parameters_of(param)
+
+    async def work(workspace: Workspace) -> int:
+        from tui.report import print_run
+
+        spec = (await asyncio.to_thread(workspace.runs.load, run_id)).spec
+        again = replace(spec, parameters={**spec.parameters, **changed})
+        print_run(await invocation.output.follow(workspace.backtest(again)), invocation.output)
+        return 0
+
+    invocation.run(work)
+
+
+@app.command()
+def reproduce(context: typer.Context, run_id: RunId) -> None:
+    """Run a run's spec again, and say whether every fill is the same or what changed.
+
+    Ends with 1 when a fill differs.
+    """
+    invocation: Invocation = context.obj
+
+    async def work(workspace: Workspace) -> int:
+        from tui.comparison_report import print_reproduction
+
+        found = await invocation.output.follow(workspace.reproduce(run_id))
+        print_reproduction(found, invocation.output)
+        return 0 if found.same else 1
+
+    invocation.run(work)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    run_id: RunId,
+    form: Annotated[
+        Literal["json", "csv", "html"],
+        typer.Option("--format", help="csv makes a folder with a file for each table."),
+    ],
+    to: Annotated[Path, typer.Option(help="The file to write, or the folder.")],
+) -> None:
+    """Write a run for other programs: its figures, tables and log, or an HTML report."""
+    invocation: Invocation = context.obj
+
+    async def work(workspace: Workspace) -> int:
+        from core.backtest.exporting import export as export_run
+
+        target = await asyncio.to_thread(lambda: to.expanduser().absolute())
+        for path in (paths := await export_run(workspace.runs, run_id, form, target)):
+            invocation.output.line(f"written {path}")
+        invocation.output.summary(run_id=run_id, files=[str(path) for path in paths])
+        return 0
+
+    invocation.run(work)
+
+
+@app.command()
+def note(
+    context: typer.Context,
+    run_id: RunId,
+    text: Annotated[str, typer.Argument(help="What to remember; empty removes it.")],
+) -> None:
+    """Write a note on a run, in place of the one before."""
+    _remark(context, run_id, lambda now: replace(now, note=text))
+
+
+@app.command()
+def tag(
+    context: typer.Context,
+    run_id: RunId,
+    tags: Annotated[list[str], typer.Argument(metavar="TAG...", help="Words to find it by.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Take them off instead.")] = False,
+) -> None:
+    """Tag a run."""
+
+    def change(now: Remarks) -> Remarks:
+        kept = [one for one in now.tags if one not in tags]
+        return replace(now, tags=tuple(kept if remove else [*kept, *dict.fromkeys(tags)]))
+
+    _remark(context, run_id, change)
+
+
+@app.command()
+def star(
+    context: typer.Context,
+    run_id: RunId,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it off instead.")] = False,
+) -> None:
+    """Put a star on a run."""
+    _remark(context, run_id, lambda now: replace(now, starred=not remove))
+
+
+@app.command()
+def delete(context: typer.Context, run_ids: RunIds) -> None:
+    """Delete runs with all their files; for good."""
+    invocation: Invocation = context.obj
+
+    async def work(workspace: Workspace) -> int:
+        for run_id in run_ids:
+            await asyncio.to_thread(workspace.runs.delete, run_id)
+            invocation.output.line(f"deleted {run_id}")
+        invocation.output.summary(deleted=run_ids)
+        return 0
+
+    invocation.run(work)
+
+
+def _remark(context: typer.Context, run_id: str, change: Callable[[Remarks], Remarks]) -> None:
+    """Change what is remarked on a run, and say what it is now."""
+    invocation: Invocation = context.obj
+
+    async def work(workspace: Workspace) -> int:
+        remarks = await asyncio.to_thread(workspace.runs.remark, run_id, change)
+        words = ["starred"] * remarks.starred + [f"#{one}" for one in remarks.tags]
+        invocation.output.line(" ".join([run_id, *words, remarks.note]).rstrip())
+        invocation.output.summary(run_id=run_id, remarks=remarks.to_json())
+        return 0
+
+    invocation.run(work)

@@ -1,0 +1,112 @@
+"""Sweeps on the command line: a table that is always best first, while they run and after."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from core.backtest.sweep import ranked
+from core.backtest.sweep_running import SweepRunEnded, SweepRunFailed
+from tui.output import Output
+from tui.report import FIGURES
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from core.backtest.sweep import SweepResult, SweepRun
+    from core.jobs import Job
+
+_FIGURES = ("total_return", "sharpe", "max_drawdown", "trades", "profit_factor")
+
+
+async def follow_sweep(
+    job: Job[SweepResult], output: Output, metric: str, most: int
+) -> SweepResult:
+    """Wait for a sweep: on a terminal with its best runs so far, else with a line a run."""
+    if output.as_json or not sys.stdout.isatty():
+        return await output.follow(job)
+    from rich.console import Console
+    from rich.live import Live
+
+    runs: list[SweepRun] = []
+    # What lies below the screen's last line could not be drawn over again.
+    most = min(most, max(Console().height - 6, 1))
+    with Live(refresh_per_second=2, transient=True) as live:
+        async for event in job.events():
+            if isinstance(event, SweepRunEnded | SweepRunFailed):
+                runs.append(event.run)
+                live.update(_table(ranked(runs, metric)[:most], metric, _far(job)))
+            else:
+                live.console.print(str(event), markup=False, highlight=False)
+    return await job.wait()
+
+
+def print_sweep(result: SweepResult, output: Output, metric: str, most: int) -> None:
+    """The best runs of a finished sweep, and why others failed."""
+    runs = result.ranked(metric)
+    columns, rows = _columns(metric, runs), [_cells(run, metric) for run in runs[:most]]
+    output.line()
+    output.table(columns, rows)
+    failed = sum(run.metrics is None for run in runs)
+    output.line(f"sweep {result.sweep_id}: {len(runs):,} runs, best by {metric} first")
+    if failed:
+        output.line(f"{failed:,} of them could not be run or failed")
+    output.line(f"all of them: quarterdeck backtest list --sweep {result.sweep_id} --sort {metric}")
+    output.summary(
+        sweep_id=result.sweep_id,
+        sort=metric,
+        axes=[{"name": axis.name, "values": axis.values} for axis in result.axes],
+        failed=failed,
+        runs=[
+            {
+                "run_id": run.run_id,
+                "parameters": run.parameters,
+                "metrics": asdict(run.metrics) if run.metrics else None,
+                "error": run.error,
+            }
+            for run in runs
+        ],
+    )
+
+
+def _columns(metric: str, runs: Sequence[SweepRun]) -> dict[str, bool]:
+    names = list(runs[0].parameters) if runs else []
+    return {
+        **dict.fromkeys(names, True),
+        **{FIGURES[name][0]: True for name in _figures(metric)},
+        "run": False,
+    }
+
+
+def _cells(run: SweepRun, metric: str) -> tuple[str, ...]:
+    parameters = tuple(str(value) for value in run.parameters.values())
+    names = _figures(metric)
+    if run.metrics is None:
+        return *parameters, *("",) * len(names), run.error
+    figures = (FIGURES[name][1](getattr(run.metrics, name)) for name in names)
+    return *parameters, *figures, run.run_id or ""
+
+
+def _figures(metric: str) -> tuple[str, ...]:
+    """Those of every sweep, and the one it is sorted by."""
+    return _FIGURES if metric in _FIGURES or metric not in FIGURES else (metric, *_FIGURES)
+
+
+def _far(job: Job[SweepResult]) -> str:
+    now = job.snapshot
+    return f"{now.done:,.0f} of {now.total:,.0f} runs"
+
+
+def _table(runs: Sequence[SweepRun], metric: str, title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for name, numbers in _columns(metric, runs).items():
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=True)
+    for run in runs:
+        table.add_row(*(Text(cell) for cell in _cells(run, metric)))
+    return table
