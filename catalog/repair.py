@@ -12,16 +12,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
+from uuid import uuid4
 
+from catalog.checks.bar_files import Unusable, load
 from catalog.checks.findings import Finding
+from catalog.checks.folders import SERIES_PARENTS
 from catalog.checks.remembered import soundness
 from catalog.commit import writing
 from catalog.errors import QuarterdeckError
 from catalog.events import Event, Level, Report, ignore
 from catalog.exchange import Change, keep
+from catalog.files import damaged
 from catalog.instruments import definition_path, read_definitions
 from catalog.inventory import parquet_files
-from catalog.layout import series_folder
+from catalog.layout import file_name, series_folder
 from catalog.ledger import Ledger
 from catalog.ledger_schema import put_aside
 from catalog.quarantine import quarantine
@@ -44,7 +48,7 @@ _ACTIONS: dict[str, Action] = {
     "mixed_precision": "lay out",
     "precision": "lay out",
     "misnamed": "lay out",
-    "misplaced": "lay out",
+    "misplaced": "rename",
     "overlap": "lay out",
     "duplicates": "lay out",
     "unordered": "lay out",
@@ -60,7 +64,7 @@ _SENTENCES: dict[Action, str] = {
     "renew the ledger": "make the ledger anew from what the files say",
     "sweep": "remove what killed writers left behind",
     "put aside": "move to quarantine, so that its bars are missing and can be fetched again",
-    "rename": "give the instrument file the name and folder of its content",
+    "rename": "move it to the name and folder of its content",
     "lay out": "gather all its bars, each once and in order, and write them into their files",
     "merge": "move its bars to the id that it was found to mean",
     "forget": "forget the bars that are gone, so that they are missing and can be fetched again",
@@ -221,19 +225,30 @@ def _sweep(root: Path, paths: Sequence[Path]) -> None:
 
 
 def _put_in_place(root: Path, path: Path) -> None:
+    """Move a file to the folder of its content, under its own name or, where that is taken,
+    under one that a later step gives its bars away from."""
     with writing(root) as staging:
-        definitions = read_definitions(path)
-        target = root / definition_path(definitions[-1])
+        target = root / _proper_place(root, path)
         if target == path:
             return
-        keep(path, staging.folder / "instrument")
+        if target.exists():
+            target = target.with_name(f"{uuid4().hex}.parquet")
+        staged = staging.folder / target.name
+        keep(path, staged)
         staging.exchange(
-            Change(
-                f"{path.name} put in its place",
-                puts=[(staging.folder / "instrument", target)],
-                removes=[path],
-            )
+            Change(f"{path.name} put in its place", puts=[(staged, target)], removes=[path])
         )
+
+
+def _proper_place(root: Path, path: Path) -> Path:
+    if path.relative_to(root).parent.parent not in SERIES_PARENTS:
+        return definition_path(read_definitions(path)[-1])
+    try:
+        loaded = load(path)
+    except Unusable as flaw:
+        raise damaged(path, flaw.reason) from flaw
+    name = file_name(int(loaded.bars.ts.min()), int(loaded.bars.ts.max()))
+    return series_folder(loaded.series) / name
 
 
 def _merge_into_alias(root: Path, series: Series, report: Report) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui.output import Output
 
 _ORDER = ("error", "warning", "notice")
+_PASSES = 3
 _UNSOUND = 4
 """The exit code while a finding is an error: bars that cannot be used or would be read wrong."""
 
@@ -73,8 +74,12 @@ def repair(
                 output.line(f"{len(steps):,} steps; do them with: quarterdeck catalog repair --yes")
             output.summary(done=False, steps=[step.as_record() for step in steps])
             return 0
-        failed = await repair_catalog(workspace.catalog, steps, output.event)
-        left = await check_catalog(workspace.catalog, workspace.clock)
+        failed, left = 0, found
+        for _ in range(_PASSES):  # what one pass puts in its place, the next lays out
+            if not (more := plan(left.findings)) or failed:
+                break
+            failed = await repair_catalog(workspace.catalog, more, output.event)
+            left = await check_catalog(workspace.catalog, workspace.clock)
         output.line()
         output.line(_totals(left))
         output.summary(
