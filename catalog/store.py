@@ -12,7 +12,7 @@ import tempfile
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Self, cast
+from typing import Literal, Self, cast
 
 import numpy as np
 
@@ -58,6 +58,9 @@ __all__ = [
     "InstrumentUnchanged",
     "Origin",
 ]
+
+
+type Note = Literal["stale", "begin"]
 
 
 class Catalog:
@@ -279,14 +282,13 @@ class Catalog:
             self._ledger.remember_fact("origin", answer.origin if answer else nature.origin)
         return transaction
 
-    def stale(self, series: Series) -> str | None:
-        """Why the stored bars of a series are no longer what the broker would give; None when
-        nobody found that."""
-        return self._ledger.fact(f"stale {series.bar_type}") or None
+    def note(self, series: Series, name: Note) -> str | None:
+        """What was found out about a series: why it is `stale`, from where on there are data."""
+        return self._ledger.fact(f"{name} {series.bar_type}") or None
 
-    def mark_stale(self, series: Series, reason: str | None) -> None:
-        """Remember that a series is stale, or with None that it is so no longer."""
-        self._ledger.remember_fact(f"stale {series.bar_type}", reason or "")
+    def take_note(self, series: Series, name: Note, text: str | None) -> None:
+        """Remember something about a series, or with None that it is so no longer."""
+        self._ledger.remember_fact(f"{name} {series.bar_type}", text or "")
 
     def read_bars(
         self, series: Series, start: int | None = None, end: int | None = None

@@ -143,7 +143,7 @@ class _Planning:
 
     def _covered(self) -> list[Interval]:
         """What the catalog holds of the series, unless it must not grow."""
-        if reason := self.catalog.stale(self.series):
+        if reason := self.catalog.note(self.series, "stale"):
             raise DataUnavailable(
                 f"{self.series} is stale",
                 f"{reason}: new bars would not fit the stored ones",
@@ -194,6 +194,9 @@ class _Planning:
 
     async def _data_begin(self) -> int:
         """The first open of the broker's data in the coordinate of the series; 0 if not told."""
+        known = await asyncio.to_thread(self.catalog.note, self.series, "begin")
+        if known is not None:
+            return int(known)
         contract = (await self.lookup.ask()).contract
         head = await self.broker.ask(
             lambda session: head_timestamp(
@@ -206,9 +209,10 @@ class _Planning:
         if not isinstance(head, datetime):
             return 0
         moment = int(head.timestamp()) * NANOS_PER_SECOND
-        if self.request.bars.intraday:
-            return moment
-        return moment // _NANOS_PER_DAY * _NANOS_PER_DAY
+        if not self.request.bars.intraday:
+            moment = moment // _NANOS_PER_DAY * _NANOS_PER_DAY
+        await asyncio.to_thread(self.catalog.take_note, self.series, "begin", str(moment))
+        return moment
 
 
 def _require_price(lookup: InstrumentLookup, spec: BarSpec) -> None:

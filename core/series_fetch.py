@@ -258,7 +258,7 @@ class SeriesFetch:
             if revision.kind == "split"
             else f"the broker restated {revision.bars:,} bars before its last session"
         )
-        self._catalog.mark_stale(series, reason)
+        self._catalog.take_note(series, "stale", reason)
         self._report(SeriesStale(series, reason))
         return DataUnavailable(
             f"{series} is stale",

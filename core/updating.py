@@ -165,7 +165,7 @@ def _put_in_place(
     catalog.rewrite_bars(
         Rewrite(series, f"rebuild {series}", without=without, bars=bars, answer=answer)
     )
-    catalog.mark_stale(series, None)
+    catalog.take_note(series, "stale", None)
     report(BarsPersisted(series, *everything, len(bars), catalog.files(series)[0]))
 
 

@@ -197,7 +197,7 @@ async def test_a_history_that_was_restated_makes_a_series_stale(desk: Desk) -> N
     desk.alter(MINUTES, "2026-11-16T15:00", "2026-11-16T15:01", 3)
     summary = await desk.update()
     assert summary.failed
-    assert "restated 1 bars" in str(desk.catalog.stale(MINUTES))
+    assert "restated 1 bars" in str(desk.catalog.note(MINUTES, "stale"))
 
 
 async def test_an_id_that_is_not_stored_is_wrong_input(desk: Desk) -> None:
