@@ -1,17 +1,26 @@
-"""Folders and profiles: where things are kept, and which gateway is talked to.
-
-Profiles come from the settings file (`settings.toml`), over the ones that are built in.
+"""What the user chose: folders, gateways, watchlists. Read from `settings.toml`, checked here,
+changed by `core.profiles`. Its profiles lie over the ones that are built in.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from catalog.errors import WrongInput
 
@@ -99,13 +108,14 @@ BUILT_IN = {
 DEFAULT_PROFILE = "paper-gateway"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user chose. Everything has a default: a missing file is no error."""
+class Settings(BaseModel):
+    """Everything has a default: a missing file is no error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: str = DEFAULT_PROFILE
-    profiles: dict[str, Profile] = field(default_factory=lambda: dict(BUILT_IN))
-    watchlists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    profiles: dict[str, Profile] = BUILT_IN
+    watchlists: dict[str, tuple[str, ...]] = {}
     """Lists of ids by name, for `@name`."""
     on_job_end: str = ""
     """A command of the user's, run by the shell when a fetch or an update has ended."""
@@ -113,37 +123,62 @@ class Settings:
     """Where the user's own strategies lie; relative ones are below the settings file's folder."""
 
     @classmethod
-    def load(cls, file: Path) -> Settings:
+    def load(cls, file: Path) -> Self:
         """Read the settings file.
 
-        Raises `WrongInput`, naming the file and the key, when it cannot be understood.
+        Raises `WrongInput`, naming file, line and key, when it cannot be understood.
         """
         try:
-            table = tomllib.loads(file.read_text(encoding="utf-8"))
+            return cls.parse(file.read_text(encoding="utf-8"), file)
         except FileNotFoundError:
             return cls()
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable(file, error) from error
+
+    @classmethod
+    def parse(cls, text: str, file: Path) -> Self:
+        """The settings in a text that is, or is going to be, the content of `file`.
+
+        Raises as `load`.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:  # it names the line
+            raise _unreadable(file, error) from error
+        try:
+            return cls.model_validate(table, context=file.parent)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            keys = tuple(map(str, problem["loc"]))
+            line = line_of(text, keys)
+            reason = problem["msg"]
+            if problem["type"] == "extra_forbidden":
+                reason = f"there is no setting '{keys[-1]}'"
+            where = f"{file}, line {line}" if line else str(file)
             raise WrongInput(
-                "The settings cannot be read", f"{file}: {error}", "correct or remove the file"
+                "The settings cannot be used",
+                f"{where}: {'.'.join(keys)}: {reason}",
+                "correct that line",
             ) from error
-        unknown = table.keys() - {
-            "profile",
-            "profiles",
-            "watchlists",
-            "on_job_end",
-            "strategy_folders",
+
+    @field_validator("profiles", mode="before")
+    @classmethod
+    def _over_the_built_in(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        known = {name: profile.model_dump() for name, profile in BUILT_IN.items()}
+        return known | {
+            name: known.get(name, {}) | fields | {"name": name}
+            if isinstance(fields, dict)
+            else fields
+            for name, fields in table.items()
         }
-        if unknown:
-            raise _bad_settings(file, f"'{min(unknown)}' is not a setting")
-        profiles = dict(BUILT_IN)
-        for name, fields in table.get("profiles", {}).items():
-            profiles[name] = _profile(file, name, profiles.get(name), fields)
-        return cls(
-            table.get("profile", DEFAULT_PROFILE),
-            profiles,
-            _watchlists(file, table.get("watchlists", {})),
-            _text(file, "on_job_end", table.get("on_job_end", "")),
-            _folders(file, "strategy_folders", table.get("strategy_folders", [])),
+
+    @field_validator("strategy_folders")
+    @classmethod
+    def _below_the_file(cls, folders: tuple[Path, ...], info: ValidationInfo) -> tuple[Path, ...]:
+        return tuple(
+            info.context / folder.expanduser() if info.context else folder for folder in folders
         )
 
     def choose(self, name: str | None) -> Profile:
@@ -179,38 +214,42 @@ def adapted(profile: Profile, **changes: object) -> Profile:
         ) from error
 
 
-def _profile(file: Path, name: str, known: Profile | None, fields: object) -> Profile:
-    if not isinstance(fields, dict):
-        raise _bad_settings(file, f"profiles.{name} is not a table")
-    base = known.model_dump() if known else {}
+_HEADER = re.compile(r"\s*\[\[?([^\[\]]+)\]")
+_SETTING = re.compile(r"\s*([^#=\[\]]+?)\s*=")
+
+
+def line_of(text: str, keys: Sequence[str]) -> int | None:
+    """The line of a TOML text that sets a key, else the one that comes closest to it; counted
+    from 1. (The parsers tell no lines of what they have understood.)
+    """
+    table: list[str] = []
+    best, found = 0, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            here = table = _parts(header[1])
+        elif setting := _SETTING.match(line):
+            here = table + _parts(setting[1])
+        else:
+            continue
+        if here == list(keys[: len(here)]) and len(here) > best:
+            best, found = len(here), number
+    return found
+
+
+def _parts(dotted: str) -> list[str]:
+    """The keys of a dotted one, quoted or not; none where it is none."""
     try:
-        return Profile.model_validate(base | fields | {"name": name})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in ("profiles", name, *problem["loc"]))
-        raise _bad_settings(file, f"{key}: {problem['msg']}") from error
+        table = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:
+        return []
+    parts: list[str] = []
+    while isinstance(table, dict):
+        (part, table), *_ = table.items()
+        parts.append(part)
+    return parts
 
 
-def _watchlists(file: Path, table: object) -> dict[str, tuple[str, ...]]:
-    if not isinstance(table, dict):
-        raise _bad_settings(file, "watchlists is not a table")
-    for name, ids in table.items():
-        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-            raise _bad_settings(file, f"watchlists.{name} is not a list of ids")
-    return {name: tuple(ids) for name, ids in table.items()}
-
-
-def _folders(file: Path, key: str, value: object) -> tuple[Path, ...]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise _bad_settings(file, f"{key} is not a list of folders")
-    return tuple(file.parent / Path(one).expanduser() for one in value)
-
-
-def _text(file: Path, key: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise _bad_settings(file, f"{key} is not a text")
-    return value
-
-
-def _bad_settings(file: Path, reason: str) -> WrongInput:
-    return WrongInput("The settings cannot be used", f"{file}: {reason}", "correct that line")
+def _unreadable(file: Path, error: Exception) -> WrongInput:
+    return WrongInput(
+        "The settings cannot be read", f"{file}: {error}", "correct or remove the file"
+    )
