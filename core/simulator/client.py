@@ -193,7 +193,7 @@ class Client:
 
         Raises ``Refusal`` or ``Unanswered`` where the fault says so.
         """
-        fault = self._suffer_from(kind)
+        fault = self._suffer_from(kind, str(fields.get("symbol", "")))
         if fault is None:
             return None
         match fault.what:
@@ -212,16 +212,16 @@ class Client:
                 raise Unanswered
             case "pacing" if fault.hang_up:
                 refusal = no_history(PACING_VIOLATION)
-                self._error(int(str(fields.get("id", -1))), refusal.code, refusal.text)
+                self._error(int(str(fields["id"])), refusal.code, refusal.text)
                 self.line.close()
                 raise Unanswered
             case "pacing":
                 raise no_history(PACING_VIOLATION)
         return fault
 
-    def _suffer_from(self, occasion: str) -> Fault | None:
+    def _suffer_from(self, occasion: str, symbol: str = "") -> Fault | None:
         """Let a fault of the gateway or of this connection happen; any other is returned."""
-        fault = self._gateway.faults.occurs(occasion)
+        fault = self._gateway.faults.occurs(occasion, symbol)
         if fault is None:
             return None
         if fault.what in OF_GATEWAY:

@@ -5,16 +5,17 @@ A script is TOML with one table for each fault:
     [[fault]]
     what = "slow"            # the fault, see below
     at = "historical_bars"   # on which occasion; without it the clock alone decides
+    symbol = "AAPL"          # requests for this symbol alone (any)
     after = 30               # seconds from the start of the gateway on (0)
     nth = 3                  # the first occasion meant, of those after that (1)
     times = 2                # how many occasions it happens on, 0 being all of them (1)
     probability = 0.1        # that it happens on such an occasion, drawn from the seed (1)
     seconds = 20             # a parameter of this fault
 
-Occasions are ``connect``, ``violation`` (of a pacing rule), ``request`` (any of those that follow),
-``contract_details``, ``matching_symbols``, ``market_rule``, ``historical_bars``, ``schedule``,
-``head_timestamp``, ``historical_ticks`` and ``current_time``. Where two faults meet, the one that
-stands first in the script happens.
+Occasions are ``connect``, ``violation`` (of a pacing rule), and requests: ``contract_details``,
+``matching_symbols``, ``market_rule``, ``current_time``; of history ``historical_bars``,
+``schedule``, ``head_timestamp``, ``historical_ticks``; any of these four is a ``history``, any at
+all a ``request``. Where two faults meet, the one that stands first in the script happens.
 
 Faults of the whole gateway, on any occasion or by the clock:
 
@@ -45,15 +46,18 @@ Faults of one request:
 
 - ``no_answer``: it is never answered.
 - ``error``: answered with ``code`` and ``text``.
-- ``pacing``: answered with a pacing violation, then, with ``hang_up = true``, the socket is closed.
-- ``empty``: answered with "HMDS query returned no data".
 - ``unknown_contract``: answered with error 200.
 - ``read_only``: the 321 of a read-only API, for request id -1, which names no request.
 
-and of requests for history alone:
+of requests for history alone:
 
+- ``pacing``: answered with a pacing violation, then, with ``hang_up = true``, the socket is closed.
+- ``empty``: answered with "HMDS query returned no data".
 - ``slow``: answered ``seconds`` later.
 - ``late``: answered ``seconds`` later, even if cancelled meanwhile.
+
+and of bars alone:
+
 - ``duplicate``: some bars come twice. ``unordered``: the bars are shuffled.
 - ``unfinished``: half of the bar that begins where the request ends comes too.
 """
@@ -67,7 +71,7 @@ from typing import Any
 
 HISTORY = ("historical_bars", "schedule", "head_timestamp", "historical_ticks")
 REQUESTS = ("contract_details", "matching_symbols", "market_rule", *HISTORY, "current_time")
-OCCASIONS = ("connect", "violation", "request", *REQUESTS)
+OCCASIONS = ("connect", "violation", "history", "request", *REQUESTS)
 
 OF_GATEWAY = {
     "refuse": {"seconds"},
@@ -88,17 +92,20 @@ OF_CONNECT: dict[str, set[str]] = {"client_id_in_use": set()}
 OF_REQUEST: dict[str, set[str]] = {
     "no_answer": set(),
     "error": {"code", "text"},
-    "pacing": {"hang_up"},
-    "empty": set(),
     "unknown_contract": set(),
     "read_only": set(),
 }
-OF_HISTORY = {"slow": {"seconds"}, "late": {"seconds"}}
+OF_HISTORY = {
+    "pacing": {"hang_up"},
+    "empty": set(),
+    "slow": {"seconds"},
+    "late": {"seconds"},
+}
 OF_BARS: dict[str, set[str]] = {"duplicate": set(), "unordered": set(), "unfinished": set()}
 
 _PARAMETERS = OF_GATEWAY | OF_CONNECTION | OF_CONNECT | OF_REQUEST | OF_HISTORY | OF_BARS
 _TIMING = {"what", "at", "after"}
-_COUNTING = {"nth", "times", "probability"}
+_COUNTING = {"symbol", "nth", "times", "probability"}
 
 
 class BadScript(ValueError):
@@ -114,6 +121,7 @@ class Fault:
 
     what: str
     at: str = ""
+    symbol: str = ""
     after: float = 0.0
     nth: int = 1
     times: int = 1
@@ -140,6 +148,8 @@ class Fault:
             raise BadScript(
                 f"{self.what!r} cannot happen at {named}; it can at {_listed(occasions)}"
             )
+        if self.symbol and self.at in ("connect", "violation"):
+            raise BadScript(f"{self.what!r} at {self.at} concerns no symbol")
         if min(self.after, self.seconds, self.unknown, self.times) < 0 or self.nth < 1:
             raise BadScript(f"{self.what!r} has a number below the lowest possible")
         if self.rate < 1 or self.size < 1 or not 0 <= self.probability <= 1:
@@ -176,8 +186,8 @@ def _occasions(what: str) -> tuple[str, ...]:
     if what in OF_CONNECT:
         return ("connect",)
     if what in OF_REQUEST:
-        return ("request", *REQUESTS)
-    return HISTORY if what in OF_HISTORY else ("historical_bars",)
+        return ("history", "request", *REQUESTS)
+    return ("history", *HISTORY) if what in OF_HISTORY else ("historical_bars",)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -216,12 +226,16 @@ class Script:
         """Count ``after`` from now on."""
         self._began = self._clock()
 
-    def occurs(self, occasion: str) -> Fault | None:
-        """The fault that happens now, on an occasion that this call counts."""
+    def occurs(self, occasion: str, symbol: str = "") -> Fault | None:
+        """The fault that happens now, on an occasion that this call counts; a request's symbol."""
         elapsed = self._clock() - self._began
         happening = None
         for pending in self._pending:
-            if pending.is_meant(occasion, elapsed) and happening is None and pending.strikes():
+            if (
+                pending.is_meant(occasion, symbol, elapsed)
+                and happening is None
+                and pending.strikes()
+            ):
                 happening = pending.fault
         return happening
 
@@ -235,10 +249,11 @@ class _Pending:
         self._came = 0
         self._happened = 0
 
-    def is_meant(self, occasion: str, elapsed: float) -> bool:
+    def is_meant(self, occasion: str, symbol: str, elapsed: float) -> bool:
         """Whether it could happen now; counts the occasion."""
         fault = self.fault
-        fits = fault.at == occasion or (fault.at == "request" and occasion in REQUESTS)
+        occasions = {"request": REQUESTS, "history": HISTORY}.get(fault.at, (fault.at,))
+        fits = occasion in occasions and fault.symbol in ("", symbol)
         if not fits or elapsed < fault.after:
             return False
         self._came += 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.simulator import protocol
-from core.simulator.faults import OF_HISTORY, Fault
+from core.simulator.faults import Fault
 from core.simulator.line import Line
 from core.simulator.protocol import Refusal
 from core.simulator.queries import no_history
@@ -56,7 +56,7 @@ class Inquiries:
             fields = answer()
             return protocol.encode(*(self._spoiled(fields, fault) if fault else fields))
 
-        delay = fault.seconds if fault and fault.what in OF_HISTORY else 0.0
+        delay = fault.seconds if fault and fault.what in ("slow", "late") else 0.0
         try:
             await asyncio.sleep(self._gateway.latency + delay)
             await self._gateway.outages.passed(kind)

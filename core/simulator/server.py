@@ -195,7 +195,7 @@ class SimulatedGateway:
         self.strike(fault)
 
     async def _refuse(self, seconds: float) -> None:
-        """Stop listening for a while. The port stays ours: bound, though nobody listens."""
+        """Stop listening for a while. The port stays ours: it is bound, though not listened on."""
         if self._server is None:
             return
         family = self._server.sockets[0].family

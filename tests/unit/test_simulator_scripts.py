@@ -31,6 +31,19 @@ def test_any_request_is_any_but_a_connection() -> None:
     assert all(happened(followed, "current_time", 3))
 
 
+def test_any_history_is_no_contract() -> None:
+    followed = script(Fault(what="empty", at="history", times=0))
+    assert not any(happened(followed, "contract_details", 3))
+    assert all(happened(followed, "head_timestamp", 3))
+
+
+def test_a_fault_of_one_symbol_spares_the_others() -> None:
+    followed = script(Fault(what="empty", at="historical_bars", symbol="AAPL", nth=2))
+    asked = ["AAPL", "MSFT", "MSFT", "AAPL", "AAPL"]
+    found = [followed.occurs("historical_bars", symbol) is not None for symbol in asked]
+    assert found == [False, False, False, True, False]
+
+
 def test_the_first_of_two_faults_happens_and_the_second_has_its_turn_later() -> None:
     first, second = (Fault(what=what, at="historical_bars") for what in ("empty", "pacing"))
     followed = script(first, second)
@@ -85,6 +98,8 @@ def test_a_script_reads_as_written(tmp_path: Path) -> None:
         ("[[fault]]\nwhat = 'cut'\nat = 'lunch'", "cannot happen at lunch"),
         ("[[fault]]\nwhat = 'empty'", "cannot happen at the clock alone"),
         ("[[fault]]\nwhat = 'late'\nat = 'contract_details'", "cannot happen at contract_details"),
+        ("[[fault]]\nwhat = 'pacing'\nat = 'request'", "cannot happen at request"),
+        ("[[fault]]\nwhat = 'cut'\nat = 'connect'\nsymbol = 'IBM'", "concerns no symbol"),
         ("[[fault]]\nwhat = 'cut'\nat = 'connect'\nseconds = 3", "no use for seconds"),
         ("[[fault]]\nwhat = 'cut'\nnth = 3", "no use for nth"),
         ("[[fault]]\nwhat = 'cut'\nat = 'connect'\nnth = 0", "below the lowest"),
