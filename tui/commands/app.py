@@ -18,6 +18,8 @@ from tui.commands import (
     demo,
     doctor,
     fetch,
+    profile,
+    search,
     simulator,
     sweep,
     update,
@@ -33,11 +35,13 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(connect.connect)
+app.command()(search.search)
 app.command()(fetch.fetch)
 app.command()(update.update)
 app.command()(simulator.simulator)
 app.command()(doctor.doctor)
 app.command()(sweep.sweep)
+app.add_typer(profile.app, name="profile")
 app.add_typer(backtest.app, name="backtest")
 app.add_typer(catalog.app, name="catalog")
 catalog.app.command()(catalog_check.check)

@@ -1,0 +1,145 @@
+"""Profiles in the settings file: made, changed, removed, switched. The file stays the user's own:
+comments and order are kept, and it is replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import tomlkit
+from filelock import FileLock, Timeout
+
+from catalog.errors import CatalogUnusable, WrongInput
+from core.settings import BUILT_IN, Profile, Settings, adapted
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+_LOCK_SECONDS = 10.0
+
+
+def add_profile(file: Path, name: str, values: Mapping[str, object]) -> Profile:
+    """Make a profile; values are fields of `Profile`, others have their defaults.
+
+    Raises `WrongInput` for a name that is taken or cannot be one, and for values that do not fit.
+    """
+    if not _NAME.fullmatch(name):
+        raise WrongInput(
+            f"a profile cannot be named '{name}'",
+            "a name has up to 40 letters, digits, dashes and underscores",
+            "choose another name",
+        )
+    if name in Settings.load(file).profiles:
+        raise WrongInput(
+            f"there is a profile '{name}' already",
+            "names are unique",
+            f"change it: quarterdeck profile edit {name}",
+            "choose another name",
+        )
+    return _write(file, Profile(name=name), values)
+
+
+def edit_profile(file: Path, name: str, values: Mapping[str, object]) -> Profile:
+    """Change fields of a profile; None puts one back to its default.
+
+    Raises `WrongInput` for a name there is not, and for values that do not fit.
+    """
+    return _write(file, Settings.load(file).choose(name), values)
+
+
+def remove_profile(file: Path, name: str) -> bool:
+    """Remove what the file says of a profile; False when it is back to a built-in one then.
+
+    Raises `WrongInput` when the file says nothing of it, or when it is the one in use.
+    """
+    settings = Settings.load(file)
+    settings.choose(name)
+    if name == settings.profile and name not in BUILT_IN:
+        raise WrongInput(
+            f"the profile '{name}' is in use",
+            "it is the one that is taken where none is named",
+            "switch first: quarterdeck profile use NAME",
+        )
+
+    def remove(document: tomlkit.TOMLDocument) -> None:
+        profiles = document.get("profiles", {})
+        if name not in profiles:
+            raise WrongInput(
+                f"the profile '{name}' cannot be removed",
+                "it is built in",
+                "change it instead: quarterdeck profile edit",
+            )
+        del profiles[name]
+
+    _change(file, remove)
+    return name not in BUILT_IN
+
+
+def use_profile(file: Path, name: str) -> Profile:
+    """Make a profile the one that is taken where none is named.
+
+    Raises `WrongInput` for a name there is not.
+    """
+    profile = Settings.load(file).choose(name)
+
+    def switch(document: tomlkit.TOMLDocument) -> None:
+        document["profile"] = name
+
+    _change(file, switch)
+    return profile
+
+
+def _write(file: Path, profile: Profile, values: Mapping[str, object]) -> Profile:
+    given = {key: value for key, value in values.items() if value is not None}
+    checked = adapted(profile, **given)
+
+    def write(document: tomlkit.TOMLDocument) -> None:
+        profiles: Any = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        table = profiles.setdefault(profile.name, tomlkit.table())
+        for key, value in values.items():
+            if value is not None:
+                table[key] = str(value) if isinstance(value, Path) else value
+            else:
+                table.pop(key, None)
+
+    return _change(file, write).profiles.get(profile.name, checked)
+
+
+def _change(file: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> Settings:
+    """Change the file, alone; what it says then is checked before it is written."""
+    file = file.resolve()  # a link to it stays one
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock"), timeout=_LOCK_SECONDS):
+            before = file.read_text(encoding="utf-8") if file.exists() else ""
+            Settings.parse(before, file)
+            document = tomlkit.parse(before)
+            change(document)
+            text = tomlkit.dumps(document)
+            settings = Settings.parse(text, file)
+            _replace(file, text)
+    except (OSError, Timeout) as error:
+        raise CatalogUnusable(
+            "the settings cannot be written",
+            f"{file}: {error}",
+            "look at the permissions of the file and its folder",
+        ) from error
+    return settings
+
+
+def _replace(file: Path, text: str) -> None:
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
+    ) as new:
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+            if file.exists():
+                Path(new.name).chmod(file.stat().st_mode)
+            Path(new.name).replace(file)
+        except BaseException:
+            Path(new.name).unlink(missing_ok=True)
+            raise
