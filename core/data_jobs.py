@@ -9,16 +9,17 @@ from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
-from catalog.errors import QuarterdeckError
+from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.series import BarSpec, Series
 from catalog.store import Catalog
+from core.deriving import derive
 from core.fetch import FetchPlan, FetchRequest, FetchSummary, fetch_all, plan_all
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
 from core.jobs import Job, Jobs
 from core.journal import EntryState, Journal, JournalEntry, JournalKind
 from core.settings import Home, Settings
-from core.updating import rebuild, update_all
+from core.updating import rebuild, stored_series, update_all
 from core.watchlists import expand
 
 _COMMAND_SECONDS = 10.0
@@ -81,6 +82,26 @@ class DataJobs:
             return FetchSummary((await rebuild(series, **self._at_hand(job)),))
 
         return self._start("rebuild", f"rebuild {series}", {"series": series.bar_type}, work)
+
+    def derive(self, ids: tuple[str, ...], spec: BarSpec, source: BarSpec) -> Job[int]:
+        """Make the bars of `spec` of the stored `source` bars of these ids, without the broker;
+        gives how many are new."""
+
+        async def work(job: Job[int]) -> int:
+            found = await asyncio.to_thread(lambda: stored_series(self._catalog, self._expand(ids)))
+            series = [one for one in found if one.spec == source]
+            if not series:
+                raise DataUnavailable(
+                    f"no {source} bars of {', '.join(ids)} are stored",
+                    f"{spec} bars are made of them",
+                    "name with --from what is stored: quarterdeck catalog list",
+                )
+            made = [
+                await derive(one, spec, catalog=self._catalog, report=job.report) for one in series
+            ]
+            return sum(made)
+
+        return self._jobs.start("derive", f"{' '.join(ids)} {spec} from {source}", work)
 
     def resume(self, entry: JournalEntry) -> Job[FetchSummary] | None:
         """Go on with an unfinished job of the journal; None when another process does. Blocking

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_LINES = 2_000
 
-type Kind = Literal["connect", "plan", "fetch", "backtest"]
+type Kind = Literal["connect", "plan", "fetch", "derive", "backtest"]
 
 
 class JobState(StrEnum):

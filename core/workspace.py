@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from catalog import workers
-from catalog.series import Series
+from catalog.series import BarSpec, Series
 from catalog.store import Catalog
 from core.backtest.reproducing import Reproduction
 from core.backtest.results import RunStore, StoredRun
@@ -146,6 +146,10 @@ class Workspace:
     def rebuild(self, series: Series) -> Job[FetchSummary]:
         """Fetch a stored series anew and put it in place of what is stored."""
         return self.data.rebuild(series)
+
+    def derive(self, ids: tuple[str, ...], spec: BarSpec, source: BarSpec) -> Job[int]:
+        """Make longer bars of stored ones, without the broker; gives how many are new."""
+        return self.data.derive(ids, spec, source)
 
     async def journal(self) -> tuple[JournalEntry, ...]:
         """The latest fetches and updates of all processes, newest first."""

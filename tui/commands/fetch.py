@@ -38,6 +38,13 @@ def fetch(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only tell what would be requested and what it takes.")
     ] = False,
+    derive: Annotated[
+        str | None,
+        typer.Option(help="Make these bars of stored ones, without the broker: 5-MINUTE-LAST."),
+    ] = None,
+    source: Annotated[
+        str, typer.Option("--from", help="The stored bars that --derive makes longer ones of.")
+    ] = "1-MINUTE-LAST",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with fetches that a crash or a kill ended.")
     ] = False,
@@ -51,6 +58,9 @@ def fetch(
     invocation: Invocation = context.obj
     if resume:
         invocation.run(partial(_resume, output=invocation.output))
+    if ids and derive is not None:
+        specs = BarSpec.parse(derive), BarSpec.parse(source)
+        invocation.run(partial(_derive, tuple(ids), *specs, output=invocation.output))
     if not ids or not bars:
         raise WrongInput(
             "a fetch needs instruments and a bar type",
@@ -67,6 +77,14 @@ def fetch(
         return report_summary(summary, invocation.output)
 
     invocation.run(work)
+
+
+async def _derive(
+    ids: tuple[str, ...], spec: BarSpec, source: BarSpec, workspace: Workspace, *, output: Output
+) -> int:
+    bars = await output.follow(workspace.derive(ids, spec, source))
+    output.summary(bars=bars)
+    return 0
 
 
 async def _resume(workspace: Workspace, output: Output) -> int:
