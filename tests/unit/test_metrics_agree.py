@@ -35,7 +35,7 @@ def weekdays(count: int) -> np.typing.NDArray[np.datetime64]:
 random_closes = st.builds(
     closes_of, st.integers(0, 10**9), st.integers(20, 900), st.floats(0.0005, 0.06)
 )
-runs = settings(max_examples=60, deadline=None)
+runs = settings(max_examples=30, deadline=None)
 
 
 @runs

@@ -1,0 +1,67 @@
+"""What a run stood on: bars, definitions, sources."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog import files
+from catalog.files import Asked
+from catalog.layout import file_name, series_folder
+from core.backtest.data import InstrumentData, RunData
+from core.backtest.fingerprint import data_hashes, source_hash
+from tests.scenarios import backtest_bars as market
+
+
+def signed(root: Path, count: int, definition: market.Definition | None) -> InstrumentData:
+    """An instrument with the first `count` minutes of a walk, in a file with a footer of ours."""
+    held = market.instrument(root / "unsigned", market.walk(10), market.equity())
+    bars, series = market.walk(10).take(slice(0, count)), held.series[0]
+    path = root / series_folder(series) / file_name(int(bars.ts[0]), int(bars.ts[-1]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    asked = Asked(((int(bars.ts[0]), int(bars.ts[-1])),), "regular", 1, "simulated", "now")
+    files.write(path, series, bars, asked)
+    return replace(held, definition=definition, files=(path,))
+
+
+def test_a_whole_file_is_taken_by_its_footer_and_a_part_by_its_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interval = (market.START, market.START + 6 * market.MINUTE)
+    longer = data_hashes(RunData((signed(tmp_path / "a", 10, None),), interval))
+    exact = RunData((signed(tmp_path / "b", 6, None),), interval)
+    monkeypatch.setattr(files, "read", None)  # not called: the footer says it
+    assert data_hashes(exact) == longer
+
+
+def test_definitions_count_but_not_when_they_were_fetched(tmp_path: Path) -> None:
+    def hashes(definition: market.Definition | None) -> dict[str, str]:
+        interval = (market.START, market.START + 6 * market.MINUTE)
+        return data_hashes(RunData((signed(tmp_path, 6, definition),), interval))
+
+    known = hashes(market.equity())
+    assert hashes(market.equity(ts_init=5, ts_event=5, info={"trading_hours": "x"})) == known
+    assert hashes(market.equity(price_increment="0.05")) != known
+    assert "AAPL.NASDAQ" not in hashes(None)
+
+
+def test_every_source_file_of_a_class_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "below_it.py").write_text("class Below: pass\n")
+    (tmp_path / "on_it.py").write_text("from below_it import Below\nclass On(Below): pass\n")
+
+    def hashed() -> str:
+        for name in ("on_it", "below_it"):
+            sys.modules.pop(name, None)
+        module = __import__("on_it")
+        return source_hash(module.On, None)
+
+    first = hashed()
+    assert hashed() == first
+    (tmp_path / "below_it.py").write_text("class Below: another = 1\n")
+    assert hashed() != first
