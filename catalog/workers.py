@@ -208,9 +208,10 @@ class _Job:
         self._process.close()
 
     def _died(self, reason: str) -> WorkerDied:
+        ended = "\n".join((_how_it_ended(self._exitcode), *_last_words(self._log)))
         return WorkerDied(
             f"the worker process for {self._name} ended without a result",
-            reason or _last_words(self._log) or _how_it_ended(self._exitcode),
+            reason or ended,
             f"read the whole log: {self._log}" if self._log else "run it again with a log",
         )
 
@@ -221,11 +222,11 @@ def _how_it_ended(exitcode: int | None) -> str:
     return f"it ended with exit code {exitcode}"
 
 
-def _last_words(log: Path | None) -> str:
+def _last_words(log: Path | None) -> list[str]:
     if log is None or not log.exists():
-        return ""
+        return []
     with log.open(errors="replace") as lines:
-        return "".join(deque(lines, maxlen=_LAST_WORDS)).strip()
+        return [line.rstrip() for line in deque(lines, maxlen=_LAST_WORDS)]
 
 
 def _work(

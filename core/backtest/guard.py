@@ -14,6 +14,7 @@ from typing import Any
 from nautilus_trader.trading import Strategy
 
 from catalog.errors import DataUnavailable, QuarterdeckError
+from core.backtest.limits import out_of_memory
 from core.strategies.causes import causes
 
 type _Handler = Callable[..., Any]
@@ -41,6 +42,8 @@ class Failure:
             return
         if isinstance(self._error, QuarterdeckError):
             raise self._error
+        if isinstance(self._error, MemoryError):
+            raise out_of_memory(self._name, causes(self._error))
         told = f"{type(self._error).__name__}: {self._error}".removesuffix(": ")
         raise DataUnavailable(
             f"{self._name} raised {told}",

@@ -1,5 +1,4 @@
-"""What a run may take: memory, and time without a word. For worker processes only, but for the
-words its end is told in."""
+"""What a run may take, memory and time without a word, and the words its end is told in."""
 
 from __future__ import annotations
 
@@ -46,19 +45,24 @@ class Limits:
         last = _tail(log)
         if _TIMED_OUT in last:
             return DataUnavailable(
-                f"{name} did not come back within {self.silence:.0f} s",
+                f"{name} did not come back within {self.silence:g} s",
                 "\n".join(_places(last)) or "an endless loop, perhaps",
                 "look for a loop that does not end",
                 "or lower the work it does for each bar",
             )
         if any(words in last for words in _NO_MEMORY):
-            return DataUnavailable(
-                f"{name} took more than {self.memory / _GIGABYTE:.1f} GB of memory",
-                died.reason,
-                "keep less in the strategy",
-                "or run a shorter range",
-            )
+            return out_of_memory(name, died.reason)
         return died
+
+
+def out_of_memory(name: str, reason: str) -> DataUnavailable:
+    """What is told of a strategy that met the limit of memory."""
+    return DataUnavailable(
+        f"{name} took more memory than a run may",
+        reason,
+        "keep less in the strategy",
+        "or run a shorter range",
+    )
 
 
 def _places(last: str) -> list[str]:

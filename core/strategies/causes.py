@@ -36,4 +36,4 @@ def _lines(error: BaseException) -> Iterator[str]:
 
 
 def _passed_through(file: str) -> bool:
-    return file.startswith((*_OURS, "<frozen ")) or "/importlib/" in file
+    return file.startswith((*_OURS, "<frozen ", "<string>")) or "/importlib/" in file

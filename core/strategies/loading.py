@@ -22,6 +22,7 @@ from nautilus_trader.model import BarType, InstrumentId
 from nautilus_trader.trading import Strategy
 
 from catalog.errors import DataUnavailable, QuarterdeckError, WrongInput
+from catalog.series import BarSpec, Series
 from core.strategies.causes import causes
 from core.strategies.configs import StrategyParameters
 from core.strategies.describing import Field, fields_of, summary_of
@@ -108,7 +109,7 @@ class Loaded:
                 return typing.cast(Strategy, kind(_mandate(parameters, markets, tag)))
             values = self._values(given, markets)
             if self.configuration is self.kind:
-                return typing.cast(Strategy, kind(**values))
+                return typing.cast(Strategy, kind(*values.values()))
             return typing.cast(Strategy, kind(self.configuration(**values)))
         except QuarterdeckError:
             raise
@@ -195,7 +196,8 @@ def check(name: str, given: Mapping[str, object], folders: Sequence[Path], marke
 
 def configuration_of(kind: type[Strategy]) -> type | None:
     """What a strategy is configured by: the parameters of ours that its mandate names; the type of
-    its constructor's one argument; the arguments themselves, then it is the strategy; or nothing.
+    its constructor's one argument; that argument itself, then it is the strategy; or nothing. (Of
+    more than one argument Nautilus makes no strategy.)
     """
     if issubclass(kind, Mandated):
         bases = (base for each in kind.__mro__ for base in getattr(each, "__orig_bases__", ()))
@@ -206,12 +208,12 @@ def configuration_of(kind: type[Strategy]) -> type | None:
     if constructor is None:
         return None
     arguments = list(inspect.signature(constructor).parameters)[1:]
-    field = next((each for each in fields_of(kind) if each.name in arguments), None)
-    if len(arguments) == 1 and (field is None or not (field.type or field.of_market)):
-        named_so = getattr(sys.modules[kind.__module__], f"{kind.__name__}Config", None)
-        hint = field.plain_hint if field else named_so
-        return hint if isinstance(hint, type) else None
-    return kind if arguments else None
+    field = next((each for each in fields_of(kind) if each.name in arguments[:1]), None)
+    if field is not None and (field.type or field.of_market):
+        return kind
+    named_so = getattr(sys.modules[kind.__module__], f"{kind.__name__}Config", None)
+    hint = field.plain_hint if field else named_so if arguments else None
+    return hint if isinstance(hint, type) else None
 
 
 def _is_ours(argument: object) -> bool:
@@ -296,8 +298,10 @@ def _chosen(name: str, kind: str, text: str, market: Market) -> Any:
             return InstrumentId.from_str(text)
         if "." in text:
             return BarType.from_str(text)
-        spec = own.removeprefix(f"{market.instrument.id}-")
-        return BarType.from_str(f"{market.instrument.id}-{text.upper()}-INTERNAL@{spec}")
+        base = Series.from_bar_type(own).spec
+        wanted = BarSpec.parse(text)
+        made_of = f"{base.step}-{base.unit}-EXTERNAL"
+        return BarType.from_str(f"{market.instrument.id}-{wanted}-INTERNAL@{made_of}")
     except ValueError as error:
         raise WrongInput(
             f"'{text}' does not fit {name}", str(error), f"for example {own}"
