@@ -27,7 +27,7 @@ from catalog.instruments import Definition, contract_id, usual_hours
 from catalog.layout import NANOS_PER_DAY, open_of
 from catalog.made_instruments import Kind, made_instrument
 from catalog.rewriting import Rewrite
-from catalog.series import BarSpec, Series
+from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, calendar_sessions
 from catalog.store import Catalog
 
@@ -37,6 +37,7 @@ place; or they fill its holes, a stored bar staying before one of the same time.
 
 _ALWAYS_POSITIVE = ("Equity", "CurrencyPair", "OptionContract")
 _TOLD_ROWS = 5
+_SHORTEST_NIGHT = 4 * 3_600 * NANOS_PER_SECOND
 _NO_VENUE = "SIM"
 _TYPED = re.compile(r"(?P<id>.+?)-(?P<spec>\d+-[A-Za-z]+(-[A-Za-z]+)?)(-EXTERNAL)?")
 
@@ -151,7 +152,7 @@ def plan_import(catalog: Catalog, request: ImportRequest) -> ImportPlan:
         rows.bars.ts, held.ts, assume_unique=True, return_indices=True
     )
     same = int(_equal(rows.bars.take(ours), held.take(theirs)).sum())
-    covered, answered = catalog.covered(series), answered_days(rows.bars, series.spec)
+    covered, answered = catalog.covered(series), answered_spans(rows.bars, series.spec)
     rewrite = _rewrite(catalog, request, rows.bars, hours, stored)
     return ImportPlan(
         request=request,
@@ -266,7 +267,7 @@ def _rewrite(
     stored: Definition | None,
 ) -> Rewrite:
     series = request.series
-    answered, covered = answered_days(bars, series.spec), catalog.covered(series)
+    answered, covered = answered_spans(bars, series.spec), catalog.covered(series)
     without: list[Interval] = []
     if request.overlap == "overwrite":
         without = [(answered[0][0], answered[-1][1])]
@@ -283,16 +284,17 @@ def _rewrite(
     )
 
 
-def answered_days(bars: BarColumns, spec: BarSpec) -> list[Interval]:
-    """What the bars cover, over opens: each day from its first to its last bar, for nobody says
-    that there are none on other days."""
+def answered_spans(bars: BarColumns, spec: BarSpec) -> list[Interval]:
+    """What imported bars cover, over opens: from one to the next where they are as near to one
+    another as bars of one session. Nobody says that there are none in the time between."""
     opens = open_of(bars.ts, spec)
     span = spec.nanos if spec.intraday else NANOS_PER_DAY
     if spec.unit in ("WEEK", "MONTH"):
         return [(int(opens[0]), int(opens[-1]) + span)]
-    _, firsts = np.unique(opens // NANOS_PER_DAY, return_index=True)
-    lasts = np.append(firsts[1:], len(opens)) - 1
-    return union(zip(opens[firsts].tolist(), (opens[lasts] + span).tolist(), strict=True))
+    breaks = np.flatnonzero(np.diff(opens) > max(span, _SHORTEST_NIGHT if spec.intraday else 0))
+    starts = opens[np.concatenate(([0], breaks + 1))]
+    ends = opens[np.concatenate((breaks, [len(opens) - 1]))] + span
+    return union(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def _inside(bars: BarColumns, intervals: Sequence[Interval]) -> BarColumns:

@@ -22,7 +22,7 @@ from catalog.columns import BarColumns, concat
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report, ignore
 from catalog.files import Asked, damaged
-from catalog.importing import answered_days
+from catalog.importing import answered_spans
 from catalog.instruments import CLASS_FOLDERS, Definition, contract_id, usual_hours
 from catalog.inventory import subfolders
 from catalog.layout import NANOS_PER_DAY
@@ -234,8 +234,8 @@ class _Migrating:
     def _store(self, series: Series, bars: BarColumns, definition: Definition | None) -> None:
         hours = self._hours or self._catalog.hours(series) or usual_hours(definition)
         con_id = None if definition is None else contract_id(definition)
-        days = tuple(answered_days(bars, series.spec))
-        answer = Asked(days, hours, con_id, "real", datetime.now(UTC).isoformat())
+        spans = tuple(answered_spans(bars, series.spec))
+        answer = Asked(spans, hours, con_id, "real", datetime.now(UTC).isoformat())
         title = f"migration of {series} from {self._old}"
         self._catalog.rewrite_bars(Rewrite(series, title, bars=bars, answer=answer))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,20 @@ from catalog.series import Series
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
+    from catalog.instruments import Definition
     from catalog.listing import SeriesSummary
+    from catalog.stretches import Coverage, State
     from core.workspace import Workspace
+    from tui.output import Output
 
 _MINUTES = len("2026-01-05 14:30")
+_DATE = len("2026-01-05")
+_SHOWN = 10
+_STATES: dict[State, str] = {
+    "held": "held",
+    "none": "asked, the broker has none",
+    "missing": "never asked",
+}
 
 app = typer.Typer(help="What the catalog holds.", rich_markup_mode=None)
 
@@ -65,12 +76,15 @@ def show(
     context: typer.Context,
     series: Annotated[str, typer.Argument(help="Such as AAPL.NASDAQ-1-MINUTE-LAST.")],
 ) -> None:
-    """Show one series: its files' range, its coverage and its instrument."""
+    """Show one series: what is held, missing or closed when, which bars its sessions lack, and
+    its instrument with all versions."""
     invocation: Invocation = context.obj
     wanted = Series.from_bar_type(series.removesuffix("-EXTERNAL") + "-EXTERNAL")
 
     async def work(workspace: Workspace) -> int:
-        catalog = workspace.catalog
+        from catalog.stretches import coverage
+
+        catalog, output = workspace.catalog, invocation.output
         found = await asyncio.to_thread(catalog.list_series)
         one = next((each for each in found if each.series == wanted), None)
         if one is None:
@@ -80,18 +94,97 @@ def show(
                 "list them with: quarterdeck catalog list",
                 f"fetch it with: quarterdeck fetch {wanted.instrument_id} --bars {wanted.spec}",
             )
-        definition = await asyncio.to_thread(catalog.instrument, wanted.instrument_id)
-        record = _record(one) | {"covered": "; ".join(map("..".join, _covered(one)))}
-        info = (definition or {}).get("info") or {}
-        invocation.output.fields({name.replace("_", " "): value for name, value in record.items()})
-        invocation.output.line()
-        invocation.output.fields(
-            {name: value for name, value in (definition or {}).items() if name != "info"} | info
+        versions = await asyncio.to_thread(catalog.versions, wanted.instrument_id)
+        aliases = await asyncio.to_thread(catalog.aliases, wanted.instrument_id)
+        told = await asyncio.to_thread(coverage, catalog, wanted)
+        record = _record(one) | {"covered": f"{len(one.covered):,} spans"}
+        output.fields({name.replace("_", " "): value for name, value in record.items()})
+        output.line()
+        _print_coverage(told, wanted, output)
+        _print_instrument(versions, aliases, output)
+        output.summary(
+            **_record(one),
+            coverage=_coverage_record(told, wanted),
+            instrument=versions[-1] if versions else None,
+            versions=[
+                {"in_force_from": utc(int(each["ts_init"])), "definition": each}
+                for each in versions
+            ],
+            aliases=aliases,
         )
-        invocation.output.summary(**_record(one), instrument=definition)
         return 0
 
     invocation.run(work)
+
+
+def _print_coverage(told: Coverage, series: Series, output: Output) -> None:
+    output.table(
+        {"coverage": False, "from": False, "to": False, "bars": True},
+        (
+            (_STATES[one.state], *_ends(one.start, one.end, series), f"{one.bars:,}")
+            for one in told.stretches
+        ),
+    )
+    if told.sessions is None:
+        output.line("the sessions of its market are not known: all time counts as open")
+        return
+    days = ", ".join(map(str, told.closed[:_SHOWN])) or "no weekday"
+    output.line(f"closed   {days}{_more(told.closed)}")
+    holes = (" to ".join(_ends(one.start, one.end, series)) for one in told.holes[:_SHOWN])
+    output.line(
+        f"lacking  {told.lacking:,} bars inside held sessions"
+        + "".join(f"\n         {text}" for text in holes)
+        + _more(told.holes)
+    )
+    output.line(f"sessions as the {told.sessions} tells them")
+    output.line()
+
+
+def _print_instrument(versions: list[Definition], aliases: list[str], output: Output) -> None:
+    if not versions:
+        output.line("no instrument is stored with these bars")
+        return
+    latest = versions[-1]
+    output.fields(
+        {name: value for name, value in latest.items() if name != "info"} | (latest["info"] or {})
+    )
+    output.line()
+    output.fields(
+        {
+            "versions": ", ".join(utc(int(one["ts_init"])) or "for all time" for one in versions),
+            "aliases": ", ".join(aliases),
+        }
+    )
+
+
+def _coverage_record(told: Coverage, series: Series) -> dict[str, object]:
+    return {
+        "sessions": told.sessions,
+        "stretches": [
+            dict(zip(("from", "to"), _ends(one.start, one.end, series), strict=True))
+            | {"state": _STATES[one.state], "bars": one.bars}
+            for one in told.stretches
+        ],
+        "closed": [str(day) for day in told.closed],
+        "lacking": told.lacking,
+        "holes": [
+            dict(zip(("from", "to"), _ends(one.start, one.end, series), strict=True))
+            | {"bars": one.bars}
+            for one in told.holes
+        ],
+    }
+
+
+def _ends(start: int, end: int, series: Series) -> tuple[str, str]:
+    """Both ends of a span over opens: moments, or the first and the last date."""
+    if series.spec.intraday:
+        return utc(start), utc(end)
+    return utc(start)[:_DATE], utc(end - 1)[:_DATE]
+
+
+def _more(things: Sized) -> str:
+    left = len(things) - _SHOWN
+    return f" and {left:,} more" if left > 0 else ""
 
 
 def _row(one: SeriesSummary) -> tuple[str, ...]:
