@@ -29,6 +29,8 @@ from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy
 
 from core.backtest import engine as ours
+from core.backtest.feed import load as load_bars
+from core.backtest.feed import windows
 from core.backtest.settling import Ended
 from core.backtest.task import Task
 
@@ -95,6 +97,66 @@ def crossover_fills(
     account = engine.cache.account_for_venue(instrument.id.venue)
     assert account is not None
     return sorted(fills), account.balance_total().as_double()
+
+
+def shipped_fills(
+    root: Path,
+    definitions: list[dict[str, Any]],
+    bar_types: list[str],
+    strategy: str,
+    parameters: dict[str, Any],
+) -> list[tuple[int, str, float, float]]:
+    """Run a shipped strategy on all bars of the catalog in one piece; its fills (time, instrument,
+    signed units, price)."""
+    from core.strategies.loading import load
+    from core.strategies.positioning import Leg, Mandate
+
+    usd = Currency.from_str("USD")
+    engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(bypass_logging=True)))
+    legs = [
+        Leg(Equity.from_dict(definition), BarType.from_str(bar_type))
+        for definition, bar_type in zip(definitions, bar_types, strict=True)
+    ]
+    engine.add_venue(
+        legs[0].instrument.id.venue,
+        OmsType.NETTING,
+        AccountType.MARGIN,
+        [Money.from_str("100000 USD")],
+        base_currency=usd,
+        fee_model=MakerTakerFeeModel(Decimal(0), Decimal(0)),
+    )
+    for leg in legs:
+        engine.add_instrument(leg.instrument)
+    loaded = load(strategy)
+    assert loaded.configuration is not None
+    set_so = loaded.configuration(**parameters)
+    first, *others = legs
+    cash = Decimal(100_000)
+    mandate = Mandate(set_so, first.instrument, first.bar_type, cash, "001", tuple(others))
+    kind: Any = loaded.kind
+    engine.add_strategy(kind(mandate))
+    for bar_type in bar_types:
+        bars = ParquetDataCatalog(str(root)).query(NautilusDataType.Bar, identifiers=[bar_type])
+        engine.add_data(bars)
+    engine.run()
+    return [
+        (fill.ts, fill.instrument_id, fill.units, fill.price)
+        for fill in ours.fills_of(engine.cache)
+    ]
+
+
+def windows_of(task: Task, size: int | None) -> list[tuple[str, int, int]]:
+    """The bars of the task as the engine gets them in windows of a size: window by window in the
+    order of their time (series, stamp, close in units of its precision)."""
+    streams = [
+        one for each in task.data.instruments for one in load_bars(each, task.data.fed).streams
+    ]
+    found: list[tuple[str, int, int]] = []
+    for window in windows(streams, size):
+        rows = [(str(bar.bar_type), bar.ts_init, bar.close.raw) for bars in window for bar in bars]
+        assert not found or min(row[1] for row in rows) > found[-1][1]
+        found += sorted(rows, key=lambda row: row[1])
+    return found
 
 
 def snapshots(task: Task) -> tuple[list[tuple[int, float]], float, Ended]:

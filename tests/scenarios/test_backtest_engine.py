@@ -18,6 +18,7 @@ import pytest
 from catalog import workers
 from catalog.columns import BarColumns, Floats, concat
 from catalog.events import Event, ignore
+from core import strategies
 from core.backtest.accounting import Marks, equity_curve, round_trips
 from core.backtest.data import InstrumentData, RunData
 from core.backtest.results import RunStore
@@ -78,6 +79,60 @@ async def test_equity_is_nautilus_own_where_it_notes_it(
     assert settled == pytest.approx(realized, abs=0.01 * len(ended.fills))
 
 
+@pytest.mark.parametrize(
+    ("strategy", "parameters"),
+    [
+        ("sma_crossover", {}),
+        ("sma_momentum", {}),
+        ("rsi_mean_reversion", {}),
+        ("donchian_breakout", {}),
+        ("bollinger_reversion", {}),
+        ("pairs_spread", {"period": 50}),
+        ("buy_and_hold", {}),
+    ],
+)
+async def test_each_strategy_fills_as_in_a_bare_script_in_one_piece(
+    tmp_path: Path, strategy: str, parameters: dict[str, object]
+) -> None:
+    from tests.scenarios import bare_backtest
+
+    ids = ("AAPL.NASDAQ", "MSFT.NASDAQ")[: strategies.describe(strategy).instruments]
+    held = [
+        market.instrument(tmp_path, market.walk(6_000, seed), market.equity(one))
+        for seed, one in enumerate(ids)
+    ]
+    data = market.run_of(*held)
+    heard: list[Event] = []
+    spec = market.spec_for(data, strategy, **parameters)
+    done = await run_backtest(spec, data, RunStore(tmp_path / "runs"), report=heard.append)
+    assert sum(isinstance(event, RunProgress) for event in heard) > 2, "it streams"
+    bare = await workers.run(
+        bare_backtest.shipped_fills,
+        tmp_path,
+        [each.definition for each in held],
+        [each.series[0].bar_type for each in held],
+        strategy,
+        parameters,
+    )
+    assert [(fill.ts, fill.instrument_id, fill.units, fill.price) for fill in done.fills] == bare
+    assert len(bare) == 1 if strategy == "buy_and_hold" else len(bare) > 5
+
+
+async def test_windows_of_any_size_hold_the_same_bars(tmp_path: Path) -> None:
+    from tests.scenarios import bare_backtest
+
+    first, second = market.walk(3_000, 1), market.walk(700, 2)
+    data = market.run_of(
+        market.instrument(tmp_path, first, market.equity()),
+        market.instrument(tmp_path, second, market.equity("IBM.NASDAQ")),
+    )
+    task = Task(market.spec_for(data, "buy_and_hold"), data, tmp_path)
+    whole = await workers.run(bare_backtest.windows_of, task, 1_000_000)
+    assert len(whole) == 3_700
+    for size in (1, 7, 700, None):
+        assert await workers.run(bare_backtest.windows_of, task, size) == whole
+
+
 async def test_series_are_merged_in_time_order(tmp_path: Path) -> None:
     """The market of each instrument is its own: a run of two gives the fills of two runs."""
     apple = market.instrument(tmp_path, market.walk(12_000, 1), market.equity())
@@ -136,6 +191,38 @@ def reversion(close: Floats) -> Sides:
     return np.array(sides)
 
 
+def breakout(close: Floats) -> Sides:
+    """Bars are flat here, so highs and lows are closes."""
+    side, sides = 0, [0] * 20
+    for now in range(20, len(close)):
+        month, fortnight = close[now - 20 : now], close[now - 10 : now]
+        if close[now] > month.max():
+            side = 1
+        elif close[now] < month.min():
+            side = -1
+        elif (side > 0 and close[now] < fortnight.min()) or (
+            side < 0 and close[now] > fortnight.max()
+        ):
+            side = 0
+        sides.append(side)
+    return np.array(sides)
+
+
+def bands(close: Floats) -> Sides:
+    side, sides = 0, [0] * 19
+    for now in range(19, len(close)):
+        last = close[now - 19 : now + 1]
+        middle, width = last.mean(), 2 * last.std()
+        if close[now] < middle - width:
+            side = 1
+        elif close[now] > middle + width:
+            side = -1
+        elif side * (middle - close[now]) <= 0:
+            side = 0
+        sides.append(side)
+    return np.array(sides)
+
+
 def averages(close: Floats, period: int) -> Floats:
     means = np.convolve(close, np.ones(period) / period, "valid")
     return np.concatenate((np.full(period - 1, np.nan), means))
@@ -147,6 +234,8 @@ def averages(close: Floats, period: int) -> Floats:
         ("sma_crossover", crossover),
         ("sma_momentum", momentum),
         ("rsi_mean_reversion", reversion),
+        ("donchian_breakout", breakout),
+        ("bollinger_reversion", bands),
         ("buy_and_hold", np.ones_like),
     ],
 )
@@ -165,6 +254,39 @@ async def test_every_strategy_trades_by_its_rule(
     assert done.metrics.rejected == 0
     assert np.any(position)
     assert position.tolist() == (size * rule(close)).tolist()
+
+
+async def test_pairs_trade_their_ratio_where_both_have_closed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    trend = rng.normal(0, 0.3, 500).cumsum()
+    first = np.round(400 + trend + rng.normal(0, 1, 500), 2)
+    second = np.round(200 + trend / 2, 2)
+    gaps = [100, 101, 350]  # minutes the second one has no bar in
+    bars = market.flat_bars(second)
+    held = [
+        market.instrument(tmp_path, market.flat_bars(first), market.equity()),
+        market.instrument(
+            tmp_path, bars.take(np.delete(np.arange(500), gaps)), market.equity("IBM.NASDAQ")
+        ),
+    ]
+    data = market.run_of(*held)
+    spec = market.spec_for(data, "pairs_spread", period=30, entry=1.5, exit=0.25)
+    done = await run_backtest(spec, data, RunStore(tmp_path / "runs"), report=ignore)
+    both = np.delete(np.arange(500), gaps)
+    spread = np.log(first[both] / second[both])
+    side, sides = 0, np.zeros(500)
+    for row, now in enumerate(both):
+        last = spread[max(row - 29, 0) : row + 1]
+        if row >= 29:
+            score = (spread[row] - last.mean()) / last.std()
+            side = -np.sign(score) if abs(score) > 1.5 else 0 if abs(score) < 0.25 else side
+        sides[now:] = side
+    for instrument_id, sign, close in (("AAPL.NASDAQ", 1, first), ("IBM.NASDAQ", -1, second)):
+        fills = [fill for fill in done.fills if fill.instrument_id == instrument_id]
+        position = [sum(fill.units for fill in fills if fill.ts <= ts) for ts in bars.ts.tolist()]
+        size = np.floor(47_500 / close[0])
+        assert len(fills) > 10
+        assert position == (sign * size * sides).tolist()
 
 
 async def test_progress_is_told_and_the_engine_is_not_in_our_process(tmp_path: Path) -> None:
