@@ -25,7 +25,7 @@ from core.ranges import TypedRange, read_range, resolve_range
 _SIDES = {"CASH": ("MID", "BID", "ASK"), "IND": ("LAST",)}
 """The prices there are, where not all four exist."""
 
-_AROUND_THE_CLOCK = ("FUT", "CASH")
+_AROUND_THE_CLOCK = ("FUT", "CASH", "CRYPTO")
 """Whose bars are of all hours, unless said otherwise."""
 
 _RECHECKED = {True: 2, False: 5}

@@ -28,10 +28,12 @@ from core.ibkr.symbology import (
 if TYPE_CHECKING:
     from ib_async import Contract, ContractDetails
 
-type SecType = Literal["STK", "FUT", "CASH", "IND"]
+type SecType = Literal["STK", "FUT", "CASH", "IND", "OPT", "CRYPTO"]
 
 _CON_ID = re.compile(r"CONID:(\d{1,12})")
 _PAIR = re.compile(r"([A-Z]{3})[/.]?([A-Z]{3})(?:\.([A-Z]+))?")
+_COIN = re.compile(r"([A-Z0-9]{2,6})[/.]([A-Z]{3})\.(PAXOS|ZEROHASH)")
+_OPTION = re.compile(r"([A-Z]{1,6}) *(\d{6}[CP]\d{8})(?:\.[A-Z0-9]+)?")
 _INDEX = re.compile(r"\^([A-Z0-9][A-Z0-9 -]*)(?:\.([A-Z0-9]+))?")
 _PLAIN = re.compile(r"([A-Z0-9][A-Z0-9 '-]*?)(?:\.([A-Z][A-Z0-9]*))?")
 _FUTURE = re.compile(r"[A-Z0-9]{1,5}?[FGHJKMNQUVXZ]\d{1,2}")
@@ -80,6 +82,17 @@ class ContractQuery:
                     currency=self.currency,
                     exchange=self.venue,
                 )
+            case "CRYPTO":
+                return Contract(
+                    secType="CRYPTO",
+                    symbol=self.symbol,
+                    currency=self.currency,
+                    exchange=self.venue,
+                )
+            case "OPT":
+                return Contract(
+                    secType="OPT", localSymbol=self.symbol, exchange="SMART", currency=self.currency
+                )
             case "IND":
                 return Contract(secType="IND", symbol=self.symbol, exchange=self.venue)
             case "":
@@ -116,7 +129,8 @@ class Match:
 
 def parse_id(text: str) -> ContractQuery:
     """Read an id: `AAPL`, `AAPL.NASDAQ`, `ESH6.CME`, `EUR/USD.IDEALPRO` (also `EUR.USD`,
-    `EURUSD`), `^SPX.CBOE`, `conid:265598`. Case does not matter.
+    `EURUSD`), `^SPX.CBOE`, `BTC/USD.PAXOS`, `AAPL270115C00300000`, `conid:265598`. Case does not
+    matter.
 
     A bare symbol is a US stock; two known currencies are a pair. Raises `WrongInput` for anything
     else.
@@ -126,6 +140,10 @@ def parse_id(text: str) -> ContractQuery:
         raise WrongInput(
             f"'{text}' is not an id", "it names a watchlist", "fetch and update take those"
         )
+    if match := _OPTION.fullmatch(name):  # as OCC spells it: root, expiry, right, strike
+        return ContractQuery(text, "OPT", f"{match[1]:<6}{match[2]}", "", "USD")
+    if match := _COIN.fullmatch(name):
+        return ContractQuery(text, "CRYPTO", match[1], match[3], match[2])
     if match := _CON_ID.fullmatch(name):
         return ContractQuery(text, con_id=int(match[1]))
     if match := _INDEX.fullmatch(name):
@@ -231,7 +249,12 @@ def instrument_id(details: ContractDetails) -> str:
             expiry = details.realExpirationDate or contract.lastTradeDateOrContractMonth
             symbol = local if _FUTURE.fullmatch(local) else _spelled_out(contract, expiry)
             exchange = contract.exchange
-        case "CASH":
+        case "OPT":
+            # SMART is no place where it is listed; Nautilus takes the first that is.
+            places = details.validExchanges.split(",")
+            listed = next((place for place in places if place not in ("", "SMART")), "SMART")
+            return f"{local}.{venue_name(listed)}"
+        case "CASH" | "CRYPTO":
             symbol, exchange = local.replace(".", "/"), contract.exchange
         case "IND":
             symbol, exchange = f"^{local}", contract.exchange
@@ -239,7 +262,7 @@ def instrument_id(details: ContractDetails) -> str:
             raise WrongInput(
                 f"{local} cannot be stored",
                 f"contracts of type {kind} are not supported",
-                "choose a stock, a future, a currency pair or an index",
+                "choose a stock, future, option, currency pair, crypto currency or index",
             )
     if exchange in ("", "SMART"):
         exchange = contract.primaryExchange or contract.exchange

@@ -58,7 +58,9 @@ def definition(details: ContractDetails, *, now_ns: int, simulated: bool) -> Def
             return common | _limits() | _equity(details, contract)
         case "FUT":
             return common | _limits() | _future(details, contract, name)
-        case "CASH":
+        case "OPT":
+            return common | _limits() | _option(details, contract, name)
+        case "CASH" | "CRYPTO":
             return common | _limits() | _pair(details, contract)
         case _:
             return common | {
@@ -117,11 +119,25 @@ def _equity(details: ContractDetails, contract: Contract) -> Definition:
 
 
 def _future(details: ContractDetails, contract: Contract, name: str) -> Definition:
+    return _expiring(details, contract, name) | {
+        "type": "FuturesContract",
+        "asset_class": _ASSET_CLASSES.get(details.underSecType, "COMMODITY"),
+    }
+
+
+def _option(details: ContractDetails, contract: Contract, name: str) -> Definition:
+    return _expiring(details, contract, name) | {
+        "type": "OptionContract",
+        "asset_class": _ASSET_CLASSES.get(details.underSecType, "EQUITY"),
+        "option_kind": "CALL" if contract.right.startswith("C") else "PUT",
+        "strike_price": plain(Decimal(repr(contract.strike))),
+    }
+
+
+def _expiring(details: ContractDetails, contract: Contract, name: str) -> Definition:
     expiry = _expiry(details, contract, name)
     listed = expiry - _LISTED_BEFORE_EXPIRY
     return {
-        "type": "FuturesContract",
-        "asset_class": _ASSET_CLASSES.get(details.underSecType, "COMMODITY"),
         "underlying": details.underSymbol or contract.symbol,
         "activation_ns": int(listed.timestamp()) * NANOS_PER_SECOND,
         "expiration_ns": int(expiry.timestamp()) * NANOS_PER_SECOND,

@@ -41,6 +41,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # A Wednesday; New York was at UTC-5, its stocks open 14:30 to 21:00 UTC.
 NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
+OPTION = "AAPL  270115C00300000.AMEX"
 HOUR = ("2026-11-18T15:00", "2026-11-18T16:00")
 
 
@@ -283,6 +284,9 @@ async def test_years_before_the_first_data_are_not_asked_for_day_by_day(desk: De
         ("eurusd", "15-MINUTE-MID", "EUR/USD.IDEALPRO", "CurrencyPair", 95),
         ("^SPX.CBOE", "1-MINUTE-LAST", "^SPX.CBOE", "IndexInstrument", 390),
         ("IBM.NYSE", "1-HOUR-LAST", "IBM.NYSE", "Equity", 7),
+        ("BTC/USD.PAXOS", "1-MINUTE-LAST", "BTC/USD.PAXOS", "CurrencyPair", 1_350),
+        ("AAPL270115C00300000", "5-MINUTE-MID", OPTION, "OptionContract", 78),
+        ("AAPL270115C00300000", "1-MINUTE-LAST", OPTION, "OptionContract", 390),
     ],
 )
 async def test_each_asset_class_over_a_trading_date(

@@ -30,6 +30,9 @@ def details(**fields: object) -> ContractDetails:
         ("eurusd", "CASH", "EUR", "IDEALPRO", "USD"),
         ("^SPX.CBOE", "IND", "SPX", "CBOE", ""),
         ("^SPX", "IND", "SPX", "", ""),
+        ("BTC/USD.PAXOS", "CRYPTO", "BTC", "PAXOS", "USD"),
+        ("aapl270115c00300000", "OPT", "AAPL  270115C00300000", "", "USD"),
+        ("AAPL  270115C00300000.AMEX", "OPT", "AAPL  270115C00300000", "", "USD"),
     ],
 )
 def test_ids_are_read_in_every_spelling(
@@ -92,8 +95,8 @@ def test_canonical_ids_are_those_of_nautilus_simplified_symbology(
 
 
 def test_other_kinds_of_contracts_are_refused() -> None:
-    with pytest.raises(WrongInput, match="OPT"):
-        instrument_id(details(secType="OPT", localSymbol="TSLA  230120C00100000"))
+    with pytest.raises(WrongInput, match="BOND"):
+        instrument_id(details(secType="BOND", localSymbol="IBCID117727061"))
 
 
 NASDAQ = details(

@@ -57,6 +57,7 @@ def as_nautilus(made: dict[str, Any]) -> dict[str, Any]:
         "cl_future_contract_details",
         "eurusd_forex_contract_details",
         "spx_index_contract_details",
+        "tsla_option_contract_details",
     ],
 )
 def test_nautilus_takes_each_recorded_instrument_as_it_is(name: str) -> None:
@@ -137,6 +138,34 @@ def test_details_without_tick_are_refused() -> None:
         definition(stock(minTick=0.0), now_ns=NOW_NS, simulated=False)
 
 
-def test_options_are_refused_in_words() -> None:
-    with pytest.raises(WrongInput, match="OPT"):
-        definition(recorded("tsla_option_contract_details"), now_ns=NOW_NS, simulated=False)
+def test_an_option_has_its_strike_and_expires_at_the_end_of_its_day() -> None:
+    made = definition(recorded("tsla_option_contract_details"), now_ns=NOW_NS, simulated=False)
+    assert made["id"].startswith("TSLA  ")
+    assert not made["id"].endswith(".SMART")
+    assert (made["option_kind"], made["underlying"]) == ("CALL", "TSLA")
+    assert made["expiration_ns"] > made["activation_ns"]
+
+
+def test_a_crypto_currency_is_a_pair_with_fractions_of_a_coin() -> None:
+    contract = Contract(
+        secType="CRYPTO",
+        conId=479624278,
+        symbol="BTC",
+        localSymbol="BTC.USD",
+        exchange="PAXOS",
+        currency="USD",
+    )
+    details = ContractDetails(contract=contract, minTick=0.25, sizeIncrement=0.0001)
+    made = definition(details, now_ns=NOW_NS, simulated=False)
+    assert (made["id"], made["type"], made["size_precision"]) == (
+        "BTC/USD.PAXOS",
+        "CurrencyPair",
+        4,
+    )
+    assert as_nautilus(made) == made
+
+
+def test_bonds_are_refused_in_words() -> None:
+    contract = Contract(secType="BOND", conId=1, symbol="X", exchange="SMART", currency="USD")
+    with pytest.raises(WrongInput, match="BOND"):
+        definition(ContractDetails(contract=contract), now_ns=NOW_NS, simulated=False)
