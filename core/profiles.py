@@ -92,8 +92,7 @@ def use_profile(file: Path, name: str) -> Profile:
 
 
 def _write(file: Path, profile: Profile, values: Mapping[str, object]) -> Profile:
-    given = {key: value for key, value in values.items() if value is not None}
-    checked = adapted(profile, **given)
+    adapted(profile, **values)  # tells what does not fit by the name of its option
 
     def write(document: tomlkit.TOMLDocument) -> None:
         profiles: Any = document.setdefault("profiles", tomlkit.table(is_super_table=True))
@@ -104,7 +103,7 @@ def _write(file: Path, profile: Profile, values: Mapping[str, object]) -> Profil
             else:
                 table.pop(key, None)
 
-    return _change(file, write).profiles.get(profile.name, checked)
+    return _change(file, write).profiles[profile.name]
 
 
 def _change(file: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> Settings:

@@ -19,6 +19,7 @@ from core.backtest.sweep import SweepResult, SweepSpec
 from core.data_jobs import DataJobs
 from core.fetch import FetchPlan, FetchRequest, FetchSummary
 from core.ibkr.connection import BrokerSession, Endpoint
+from core.ibkr.diagnosis import diagnose
 from core.ibkr.pacing import Pacing
 from core.jobs import Job, Jobs
 from core.journal import JournalEntry
@@ -123,6 +124,14 @@ class Workspace:
             await self.broker.connect(job.report)
 
         return self.jobs.start("connect", f"connect to {self.broker.endpoint}", work)
+
+    def diagnose(self) -> Job[None]:
+        """Connect, and try step by step whether the broker answers; fails at the step that does."""
+
+        async def work(job: Job[None]) -> None:
+            await diagnose(self.broker, job.report)
+
+        return self.jobs.start("connect", f"diagnose {self.broker.endpoint}", work)
 
     async def disconnect(self) -> None:
         """Leave the gateway."""

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 
 def connect(context: typer.Context) -> None:
-    """Connect to the gateway, say what answers there, and leave it again."""
+    """Connect to the gateway, say step by step what answers there, and leave it again.
+
+    Where a step fails, it says which setting of TWS or IB Gateway to change.
+    """
     invocation: Invocation = context.obj
     output = invocation.output
 
     async def work(workspace: Workspace) -> int:
-        await output.follow(workspace.connect())
+        await output.follow(workspace.diagnose())
         broker = workspace.broker
-        ping = await broker.ping()
-        state = broker.state
+        ping, state = broker.pings[-1], broker.state
         output.fields(
             {
                 "endpoint": broker.endpoint,
