@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,13 @@ async def test_equity_is_nautilus_own_where_it_notes_it(
     assert settled == pytest.approx(realized, abs=0.01 * len(ended.fills))
 
 
+def without_wicks(bars: BarColumns) -> BarColumns:
+    """The bars with highs and lows at opens and closes, so that a close can break out."""
+    return replace(
+        bars, high=np.maximum(bars.open, bars.close), low=np.minimum(bars.open, bars.close)
+    )
+
+
 @pytest.mark.parametrize(
     ("strategy", "parameters"),
     [
@@ -98,7 +106,7 @@ async def test_each_strategy_fills_as_in_a_bare_script_in_one_piece(
 
     ids = ("AAPL.NASDAQ", "MSFT.NASDAQ")[: strategies.describe(strategy).instruments]
     held = [
-        market.instrument(tmp_path, market.walk(6_000, seed), market.equity(one))
+        market.instrument(tmp_path, without_wicks(market.walk(6_000, seed)), market.equity(one))
         for seed, one in enumerate(ids)
     ]
     data = market.run_of(*held)
@@ -115,7 +123,7 @@ async def test_each_strategy_fills_as_in_a_bare_script_in_one_piece(
         parameters,
     )
     assert [(fill.ts, fill.instrument_id, fill.units, fill.price) for fill in done.fills] == bare
-    assert len(bare) == 1 if strategy == "buy_and_hold" else len(bare) > 5
+    assert len(bare) == 1 if strategy == "buy_and_hold" else len(bare) > 20
 
 
 async def test_windows_of_any_size_hold_the_same_bars(tmp_path: Path) -> None:
