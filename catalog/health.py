@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from catalog.checks.reading import CheckProgress, CheckStopped, Examination, Fil
 from catalog.checks.remembered import ledger_findings, soundness
 from catalog.checks.series import SeriesState, series_findings
 from catalog.coverage import Interval, subtract
+from catalog.errors import CatalogUnusable
 from catalog.events import Report, ignore
 from catalog.instruments import CLASS_FOLDERS, Definition
 from catalog.inventory import parquet_files, subfolders
@@ -77,10 +78,32 @@ def check(
     no such folder, `CheckStopped`.
     """
     root, writable = prepare_root(root, create=False)
-    started = time.monotonic()
+    look = partial(_look, root, now_ns=now_ns, full=full, report=report, stopped=stopped)
     path = root / PRIVATE / "ledger.sqlite"
-    broken = _unsound(path) if writable and path.exists() else None
-    with closing(Ledger(path if writable and broken is None else None)) as ledger:
+    if not writable:
+        return look(None)
+    broken = _unsound(path) if path.exists() else None
+    if broken is None:
+        try:
+            return look(path)
+        except CatalogUnusable as error:
+            broken = Finding("ledger", "ledger", error.reason)
+    found = look(None)
+    return replace(found, findings=tuple(sorted((*found.findings, broken), key=by_weight)))
+
+
+def _look(
+    root: Path,
+    ledger_path: Path | None,
+    *,
+    now_ns: int,
+    full: bool,
+    report: Report,
+    stopped: Callable[[], bool],
+) -> CheckReport:
+    """One check with a ledger, or without one's memory."""
+    started = time.monotonic()
+    with closing(Ledger(ledger_path)) as ledger:
         reader = FileReader(
             CheckMemory(root, ledger), root, full=full, report=report, stopped=stopped
         )
@@ -90,8 +113,6 @@ def check(
             findings = [*_findings(root, ledger, reader, *files, now_ns)]
             if _folder_times(root) == before:
                 break  # else a writer was at work, and what was seen may be of two moments
-    if broken is not None:
-        findings.append(broken)
     return CheckReport(
         tuple(sorted(findings, key=by_weight)),
         sum(map(len, files)),
@@ -128,7 +149,7 @@ def _findings(
         yield from series_findings(state, root, book, now_ns)
     yield from _instrument_findings(instruments, covered.keys())
     answered = {state.series: state.answered for state in states}
-    yield from ledger_findings(root, ledger, files, answered)
+    yield from ledger_findings(root, ledger, files, instruments, answered)
     for finding in folder_findings(root):
         if finding.kind != "quarantined" or _still_missing(finding, covered):
             yield finding
@@ -235,7 +256,7 @@ def _unsound(path: Path) -> Finding | None:
         # Not by `Ledger` at first, which would put a damaged one aside: a check changes nothing.
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         return Finding("ledger", "ledger", f"SQLite says: {error}")
     with closing(Ledger(path)) as ledger:
         return soundness(ledger)

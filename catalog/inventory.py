@@ -23,6 +23,7 @@ from catalog.refusals import mixed_precisions
 from catalog.series import Series
 
 _RETRIES = 50
+_ENOUGH = 5
 _POLL_SECONDS = 0.01
 
 
@@ -184,21 +185,23 @@ def steady[T](attempt: Callable[[], T]) -> T:
 
 def undisturbed[T](root: Path, attempt: Callable[[], T]) -> T:
     """As `steady`, and look again when several files were exchanged meanwhile: for an instant old
-    and new ones stand side by side. What a dead writer left half done is finished first."""
-    for _ in range(_RETRIES):
+    and new ones stand side by side. What a dead writer left half done is finished first.
+
+    Where exchange follows exchange, what was read without an error is taken after some tries:
+    bars that stood twice are merged.
+    """
+    for tries in range(_RETRIES):
         before = exchanges(root)
-        error: DataUnavailable | None = None
         try:
             result = steady(attempt)
-        except DataUnavailable as refusal:
-            error = refusal
-        if before.under_way or before != exchanges(root):
-            finish_left_over(root)
-            time.sleep(_POLL_SECONDS)
-        elif error is not None:
-            raise error
+        except DataUnavailable:
+            if before == exchanges(root) and not before.under_way:
+                raise
         else:
-            return result
+            if tries >= _ENOUGH or (before == exchanges(root) and not before.under_way):
+                return result
+        finish_left_over(root)
+        time.sleep(_POLL_SECONDS)
     return steady(attempt)
 
 

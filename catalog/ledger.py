@@ -20,8 +20,9 @@ import numpy as np
 
 from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
-from catalog.files import Asked, BarFile, Origin
+from catalog.files import BarFile, Origin
 from catalog.layout import BARS, folder_name, series_folder
+from catalog.ledger_rows import LostFile, bar_file, bar_row, sound
 from catalog.ledger_schema import ALONE_HERE, CACHES, connect, put_aside
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
@@ -35,19 +36,6 @@ class Empty:
     hours: Hours
     con_id: int | None
     origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class LostFile:
-    """A file of ours that went, or lost its footer, without our doing; `path` is relative to the
-    root, `asked` what its footer said."""
-
-    path: str
-    bar_type: str
-    rows: int
-    first: int
-    last: int
-    asked: str
 
 
 _LOSE = (
@@ -70,7 +58,7 @@ class Ledger:
         self._guard = threading.RLock()
         try:
             self._connection = connect(path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if path is None or isinstance(error, sqlite3.OperationalError):
                 raise CatalogUnusable(f"the ledger {path} cannot be opened", str(error)) from error
             put_aside(path)
@@ -149,7 +137,11 @@ class Ledger:
         """What is remembered of the files in a folder, by name, and whether each one was read
         whole and found right."""
         rows = self.rows("SELECT * FROM bar_files WHERE folder = ?", str(folder))
-        return {Path(row[0]).name: (_bar_file(root, row), bool(row[-1])) for row in rows}
+        return {
+            file.path.name: (file, bool(row[-1]))
+            for row in rows
+            if (file := sound(lambda row: bar_file(root, row), row))
+        }
 
     def remember_bar_files(
         self, root: Path, files: Iterable[BarFile], gone: Iterable[Path] = (), checked: bool = False
@@ -169,7 +161,7 @@ class Ledger:
             connection.executemany("DELETE FROM bar_files WHERE path = ?", removed)
             connection.executemany(
                 f"INSERT OR REPLACE INTO bar_files VALUES ({', '.join('?' * 13)})",
-                [(*_bar_row(root, file), checked) for file in files],
+                [(*bar_row(root, file), checked) for file in files],
             )
 
     def mark(self) -> tuple[int, int]:
@@ -204,7 +196,11 @@ class Ledger:
             "SELECT path, size, mtime_ns, definitions FROM instrument_files WHERE folder = ?",
             str(folder),
         )
-        return {Path(path).name: (*stamp, json.loads(text)) for path, *stamp, text in rows}
+        return {
+            Path(path).name: (*stamp, definitions)
+            for path, *stamp, text in rows
+            if (definitions := sound(json.loads, text)) is not None
+        }
 
     def remember_definitions(
         self, path: Path, size: int, mtime_ns: int, definitions: list[dict[str, Any]]
@@ -218,11 +214,15 @@ class Ledger:
 
     def all_bar_files(self, root: Path) -> dict[str, BarFile]:
         """What is remembered of every file, by path relative to the root."""
-        return {row[0]: _bar_file(root, row) for row in self.rows("SELECT * FROM bar_files")}
+        rows = self.rows("SELECT * FROM bar_files")
+        files = (sound(lambda row: bar_file(root, row), row) for row in rows)
+        return {str(file.path.relative_to(root)): file for file in files if file}
 
     def lost(self) -> list[LostFile]:
         """The files of ours that were found gone, or without their footer."""
-        return [LostFile(*row) for row in self.rows("SELECT * FROM lost ORDER BY path")]
+        rows = self.rows("SELECT * FROM lost ORDER BY path")
+        files = (sound(lost_file, row) for row in rows)
+        return [file for file in files if file]
 
     def note_lost(self, root: Path, unsigned: Iterable[str] = ()) -> None:
         """Keep as lost what is remembered of files of ours that are not there, and of those at
@@ -357,38 +357,3 @@ class Ledger:
     def _session_spans(self, instrument_id: str, hours: Hours) -> list[Interval]:
         statement = "SELECT start, end FROM session_spans WHERE instrument_id = ? AND hours = ?"
         return [(start, end) for start, end in self.rows(statement, instrument_id, hours)]
-
-
-def _bar_row(root: Path, file: BarFile) -> tuple[object, ...]:
-    path = file.path.relative_to(root)
-    return (
-        str(path),
-        str(path.parent),
-        file.series.bar_type,
-        file.rows,
-        file.first,
-        file.last,
-        file.price_precision,
-        file.size_precision,
-        file.size,
-        file.mtime_ns,
-        file.asked.to_json() if file.asked else None,
-        json.dumps(file.covered),
-    )
-
-
-def _bar_file(root: Path, row: tuple[Any, ...]) -> BarFile:
-    path, _, bar_type, rows, first, last, prices, sizes, size, mtime_ns, asked, covered, _ = row
-    return BarFile(
-        path=root / path,
-        series=Series.from_bar_type(bar_type),
-        rows=rows,
-        first=first,
-        last=last,
-        price_precision=prices,
-        size_precision=sizes,
-        size=size,
-        mtime_ns=mtime_ns,
-        asked=Asked.from_json(asked) if asked else None,
-        covered=tuple((start, end) for start, end in json.loads(covered)),
-    )

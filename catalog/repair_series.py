@@ -29,7 +29,8 @@ from catalog.files import Asked, DamagedFile, held, read, write
 from catalog.instruments import Definition
 from catalog.inventory import Inventory, parquet_files
 from catalog.layout import file_name, partitions, series_folder
-from catalog.ledger import Empty, Ledger, LostFile
+from catalog.ledger import Empty, Ledger
+from catalog.ledger_rows import LostFile
 from catalog.root import PRIVATE
 from catalog.series import Series
 
@@ -271,7 +272,7 @@ def _restored(part: _Part, series: Series, lost: Sequence[LostFile]) -> Iterator
     rest = np.ones(len(part.bars), dtype=np.bool_)
     for one in lost:
         rows = (part.bars.ts >= one.first) & (part.bars.ts <= one.last)
-        said = Asked.from_json(one.asked)
+        said = one.asked
         if content_hash(merge([_in_order(part.bars.take(rows))])) == said.sha256:
             bars = part.bars.take(rows)
             yield replace(part, bars=bars, asked=said, covered=said.intervals, restored=True)

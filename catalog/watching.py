@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from catalog.errors import QuarterdeckError
 from catalog.ledger import Ledger
 
 _BY_TURNS = 400
@@ -113,7 +114,9 @@ class FolderWatch[T]:
         saved_state, text = saved.get(folder, ("", ""))
         if saved_state != state:
             return None
-        return _Seen(mtime_ns, state, text, self._decode(text))
+        with suppress(ValueError, KeyError, TypeError, QuarterdeckError):  # a rotten ledger
+            return _Seen(mtime_ns, state, text, self._decode(text))
+        return None
 
     def _folders(self) -> Iterable[tuple[str, int]]:
         """The folders inside the parents, relative to the root, with their times."""

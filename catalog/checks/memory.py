@@ -27,15 +27,15 @@ class CheckMemory:
         self._root = root
         self._ledger = ledger
 
-    def recall(self, folder: Path) -> dict[str, tuple[int, int, str, dict[str, Any]]]:
-        """Size, mtime, context and result of the files in a folder, by name; `folder` is relative
-        to the root."""
+    def recall(self, folder: Path) -> dict[str, tuple[int, int, str, str]]:
+        """Size, mtime, context and result (as JSON) of the files in a folder, by name; `folder` is
+        relative to the root."""
         rows = self._ledger.rows(
             "SELECT path, size, mtime_ns, context, result FROM checks WHERE path > ? AND path < ?",
             f"{folder}/",
             f"{folder}0",  # the character after the slash
         )
-        return {Path(path).name: (*seen, json.loads(result)) for path, *seen, result in rows}
+        return {Path(path).name: (*seen, result) for path, *seen, result in rows}
 
     def remember(self, results: Iterable[tuple[SeenFile, str, dict[str, Any]]]) -> None:
         """Keep the results of files, each with the context it holds in."""

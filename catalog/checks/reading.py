@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched, groupby
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from catalog.checks.memory import CheckMemory, SeenFile
+from catalog.errors import QuarterdeckError
 from catalog.events import Event, Level, Report
 
 _BATCH = 64
@@ -104,13 +107,14 @@ class FileReader:
     ) -> Iterator[T]:
         known = self._memory.recall(folder.relative_to(self._root))
         for one in files:
-            size, mtime_ns, context, fields = known.pop(one.path.name, (0, 0, "", {}))
+            size, mtime_ns, context, text = known.pop(one.path.name, (0, 0, "", ""))
             unchanged = one == SeenFile(one.path, size, mtime_ns)
             if unchanged and (not self._full or one in self._read_now):
-                result = examination.decode(fields)
-                if examination.context(result) == context:
-                    yield result
-                    continue
+                with suppress(ValueError, KeyError, TypeError, QuarterdeckError):  # it may rot too
+                    result = examination.decode(json.loads(text))
+                    if examination.context(result) == context:
+                        yield result
+                        continue
             changed.append(one)
         if known:
             place = folder.relative_to(self._root)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from catalog.checks.bar_files import FileHealth
 from catalog.checks.findings import Finding, moment
+from catalog.checks.instruments import InstrumentFile
 from catalog.coverage import Interval, subtract
 from catalog.errors import CatalogUnusable
-from catalog.files import Asked, BarFile
-from catalog.ledger import Ledger, LostFile
+from catalog.files import BarFile
+from catalog.ledger import Ledger
+from catalog.ledger_rows import LostFile
 from catalog.series import Series
 
 
@@ -18,6 +21,7 @@ def ledger_findings(
     root: Path,
     ledger: Ledger,
     files: Sequence[FileHealth],
+    instruments: Sequence[InstrumentFile],
     answered: Mapping[Series, Sequence[Interval]],
 ) -> Iterator[Finding]:
     """Files of ours that are gone, or that another program wrote anew without what was asked, and
@@ -26,8 +30,7 @@ def ledger_findings(
     ledger.note_lost(root, [file.path for file in foreign])
     for lost in ledger.lost():
         series = Series.from_bar_type(lost.bar_type)
-        asked = Asked.from_json(lost.asked)
-        if not subtract(asked.intervals, answered.get(series, ())):
+        if not subtract(lost.asked.intervals, answered.get(series, ())):
             ledger.forget_lost(path=lost.path)  # it was only renamed, or fetched again
             continue
         heir = next((file for file in foreign if _holds(file, series, lost)), None)
@@ -46,6 +49,7 @@ def ledger_findings(
                 "lost", lost.bar_type, detail, lost.path, (lost.first, lost.last), lost.rows
             )
     yield from _contradictions(root, ledger, files)
+    yield from _other_definitions(root, ledger, instruments)
 
 
 def soundness(ledger: Ledger) -> Finding | None:
@@ -86,3 +90,20 @@ def _is_as_on_disk(known: BarFile) -> bool:
     except FileNotFoundError:
         return False
     return (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+
+
+def _other_definitions(
+    root: Path, ledger: Ledger, instruments: Sequence[InstrumentFile]
+) -> Iterator[Finding]:
+    for instrument in instruments:
+        place = Path(instrument.path)
+        remembered = ledger.definitions(place.parent).get(place.name)
+        if remembered is None or not instrument.definitions:
+            continue
+        size, mtime_ns, definitions = remembered
+        with suppress(FileNotFoundError):
+            status = (root / place).stat()
+            unchanged = (status.st_size, status.st_mtime_ns) == (size, mtime_ns)
+            if unchanged and definitions != list(instrument.definitions):
+                detail = "the ledger remembers another definition"
+                yield Finding("ledger", place.parent.name, detail, instrument.path)

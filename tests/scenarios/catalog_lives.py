@@ -103,4 +103,4 @@ def mend_on(root: str, *, send: Callable[[int], None]) -> None:
                 puts.append((staged, path))
             staging.exchange(Change("the same again", puts=puts, removes=files))
         send(number)
-        time.sleep(0.005)
+        time.sleep(0.05)
