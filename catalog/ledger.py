@@ -22,7 +22,7 @@ from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
 from catalog.files import BarFile, Origin
 from catalog.layout import BARS, folder_name, series_folder
-from catalog.ledger_rows import LostFile, bar_file, bar_row, sound
+from catalog.ledger_rows import LostFile, bar_file, bar_row, lost_file, sound
 from catalog.ledger_schema import ALONE_HERE, CACHES, connect, put_aside
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
