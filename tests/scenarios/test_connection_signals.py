@@ -1,0 +1,84 @@
+"""A dropped line and a kill in the middle of a fetch: the gateway is left, nothing is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.simulator.faults import Fault
+from core.simulator.server import SimulatedGateway
+from tests.scenarios.commands import PROGRAM, Shell
+
+NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
+ENDS_WITHIN_S = 5.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+async def test_a_fetch_that_is_told_to_end_leaves_the_gateway_and_a_whole_catalog(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    slow = Fault(what="slow", at="historical_bars", nth=3, times=0, seconds=60.0)
+    async with SimulatedGateway(now=NOW, faults=[slow]) as gateway:
+        fetch = await asyncio.create_subprocess_exec(
+            *(PROGRAM, "fetch", "AAPL", "--bars", "1-MINUTE-LAST", "--json"),
+            *("--start", "2026-06-01", "--end", "2026-10-30"),
+            *("--home", tmp_path, "--port", str(gateway.port)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=os.environ,
+        )
+        assert fetch.stdout is not None
+        told = 0
+        async with asyncio.timeout(60):
+            async for line in fetch.stdout:
+                event = json.loads(line)
+                told += event["bars"] if event["event"] == "bars_persisted" else 0
+                if event["event"] == "bars_persisted":
+                    break
+        assert gateway.client_ids == {1}
+        sent = time.monotonic()
+        fetch.send_signal(number)
+        rest, errors = await asyncio.wait_for(fetch.communicate(), 30)
+        assert time.monotonic() - sent < ENDS_WITHIN_S
+        assert fetch.returncode == 130
+        assert b"Traceback" not in errors
+        told += sum(
+            event["bars"]
+            for event in map(json.loads, rest.splitlines())
+            if event["event"] == "bars_persisted"
+        )
+        assert gateway.client_ids == set()
+    listed = await asyncio.to_thread(Shell(tmp_path, 1).run, "catalog", "list", "--json")
+    assert listed.summary["series"][0]["rows"] >= told > 0
+    assert not listed.summary["series"][0]["damaged"]
+
+
+async def test_a_fetch_that_waits_for_a_lost_gateway_ends_too(tmp_path: Path) -> None:
+    gone = Fault(what="restart", at="historical_bars", seconds=600.0)
+    async with SimulatedGateway(now=NOW, faults=[gone]) as gateway:
+        fetch = await asyncio.create_subprocess_exec(
+            *(PROGRAM, "fetch", "AAPL", "--bars", "1-MINUTE-LAST", "--json"),
+            *("--start", "2026-10-01", "--end", "2026-10-30"),
+            *("--home", tmp_path, "--port", str(gateway.port)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=sys.stderr,
+            env=os.environ,
+        )
+        assert fetch.stdout is not None
+        async with asyncio.timeout(60):
+            async for line in fetch.stdout:
+                if json.loads(line)["event"] == "connection_awaited":
+                    break
+        sent = time.monotonic()
+        fetch.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(fetch.communicate(), 30)
+        assert time.monotonic() - sent < ENDS_WITHIN_S
+        assert fetch.returncode == 130
