@@ -1,0 +1,168 @@
+"""The catalog: listing, persisting and reading for a chart, each against the bare way."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from catalog import workers
+from catalog.files import Asked, write
+from catalog.layout import NANOS_PER_DAY, file_name, open_of, series_folder
+from catalog.made_instruments import made_instrument
+from catalog.series import BarSpec, Series
+from catalog.store import Catalog
+from tests.benchmarks.measure import Measurement
+from tests.benchmarks.workspaces import SERIES, random_minutes
+
+MANY, FILES = 5_000, 12
+YEAR = 390 * 252
+ROUNDS = 7
+_SETTLING_S = 2.5
+"""What changed within two seconds is looked at again."""
+
+
+def measure() -> list[Measurement]:
+    """Listing 5,000 series, storing 100,000 bars, reading a year of minutes."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [*_listing(Path(folder) / "many"), *_bars(Path(folder))]
+
+
+def _listing(root: Path) -> list[Measurement]:
+    _make_many(root)
+    time.sleep(_SETTLING_S)
+    bare = _median(lambda: _scandir(root / "data" / "bars"))
+    catalog = Catalog.open(root)
+    first_ever = _seconds(catalog.list_series)
+    cold = []
+    for _ in range(ROUNDS):
+        fresh = Catalog.open(root)  # knows the ledger only, as a new process does
+        cold.append(_seconds(fresh.list_series))
+        fresh.close()
+    catalog.list_series()
+    unchanged = _median(catalog.list_series)
+    assert len(catalog.list_series()) == MANY
+    catalog.close()
+    note = f"names by os.scandir alone: {bare:.3f} s"
+    what = f"{MANY:,} series x {FILES} files"
+    return [
+        Measurement(
+            f"{what}, listed by a new process",
+            statistics.median(cold),
+            "s",
+            None,
+            0.5,
+            note=f"{note}; without a ledger, every footer read: {first_ever:.1f} s",
+        ),
+        Measurement(f"{what}, listed again", unchanged, "s", None, 0.1, note=note),
+    ]
+
+
+def _bars(folder: Path) -> list[Measurement]:
+    bars = random_minutes(100_000)
+    opens = open_of(bars.ts, SERIES.spec)
+    span = (int(opens[0]), int(opens[-1]) + SERIES.spec.nanos)
+    definition = made_instrument(SERIES, "equity", "USD", bars, "UTC")
+    ours, theirs = [], []
+    for number in range(ROUNDS):
+        root = folder / f"ours-{number}"
+        catalog = Catalog.open(root)
+        catalog.store_instrument(definition, origin="real")
+        ours.append(
+            _seconds(
+                lambda catalog=catalog: catalog.store_bars(
+                    SERIES, bars, asked=span, hours="all", con_id=None, origin="real"
+                )
+            )
+        )
+        other = folder / f"theirs-{number}"
+        other.mkdir()
+        theirs.append(workers.run_blocking(_written_by_nautilus, str(other)))
+        catalog.close()
+    catalog = Catalog.open(folder / "ours-0")
+    year = (span[0], int(opens[YEAR - 1]) + SERIES.spec.nanos)
+    files = catalog.files(SERIES, *year)
+    chart = _median(lambda: catalog.read_bars(SERIES, *year))
+    bare = _median(lambda: [pq.read_table(path) for path in files])
+    catalog.close()
+    return [
+        Measurement(
+            "100,000 bars stored and read back, against Nautilus' writer",
+            statistics.median(ours),
+            "s",
+            statistics.median(theirs),
+            1.0,
+            note="theirs from Bar objects, without reading back or fsync",
+        ),
+        Measurement(
+            "a year of minutes read for a chart",
+            chart,
+            "s",
+            None,
+            0.2,
+            note=f"the same {len(files)} files by pyarrow alone: {bare:.3f} s",
+        ),
+    ]
+
+
+def _written_by_nautilus(root: str) -> float:
+    """Seconds that Nautilus takes to write the bars; for workers."""
+    from nautilus_trader.model import Bar, BarType, Price, Quantity
+    from nautilus_trader.persistence import ParquetDataCatalog
+
+    bars = random_minutes(100_000)
+    bar_type = BarType.from_str(SERIES.bar_type)
+    scale = 10 ** (16 - bars.price_precision)
+    rows = zip(*(column.tolist() for column in bars.arrays()), strict=True)
+    made = [
+        Bar(
+            bar_type,
+            *(Price.from_raw(price * scale, bars.price_precision) for price in prices),
+            Quantity(float(volume), 0),
+            ts,
+            ts,
+        )
+        for ts, *prices, volume in rows
+    ]
+    catalog = ParquetDataCatalog(root)
+    return _seconds(lambda: catalog.write_bars(made))
+
+
+def _make_many(root: Path) -> None:
+    """Series of a file each, which stands there under as many names as there are files."""
+    bars = random_minutes(60)
+    first, last = int(bars.ts[0]), int(bars.ts[-1])
+    for number in range(MANY):
+        series = Series(f"S{number:04}.NASDAQ", BarSpec(1, "MINUTE"))
+        folder = root / series_folder(series)
+        folder.mkdir(parents=True)
+        asked = Asked(((first - 1, last),), "regular", number, "real", "2026-01-01")
+        path = folder / file_name(first, last)
+        write(path, series, bars, asked)
+        for later in range(1, FILES):
+            moved = later * 30 * NANOS_PER_DAY
+            os.link(path, folder / file_name(first + moved, last + moved))
+
+
+def _scandir(parent: Path) -> int:
+    names = 0
+    with os.scandir(parent) as folders:
+        for folder in folders:
+            with os.scandir(folder.path) as files:
+                names += sum(1 for _ in files)
+    return names
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _median(work: Callable[[], object]) -> float:
+    return statistics.median(_seconds(work) for _ in range(ROUNDS))
