@@ -83,7 +83,7 @@ class FetchScreen(BaseScreen):
                     "hours", "hours", _USUAL_HOURS, choices=(_USUAL_HOURS, "regular", "all")
                 )
             yield Static(_HINT, id="told", markup=False)
-        jobs = JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel")
+        jobs = JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel", sorts=False)
         jobs.border_title = "Jobs"
         yield jobs
 

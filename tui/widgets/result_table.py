@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,73 +14,24 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.widgets.table import cut_in_the_middle
+from tui.widgets.filtering import FilteredView
+from tui.widgets.table import Cell, Column, Order, Row, Sheet, arranged, cut_in_the_middle, gain
+
+__all__ = ["Cell", "Column", "ResultTable", "Row", "Sheet", "gain"]
 
 _GAP = 2
+_ARRANGED_AT_ONCE = 2_000
+"""More rows than this are filtered and sorted in a thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its title, and whether it holds numbers, which stand to the right.
+class ResultTable(FilteredView):
+    """Rows under titles that stay in view, with a cursor that keeps to its row by key.
 
-    The `flexible` one takes what width the others leave; long texts in it are cut in the middle.
+    `/` filters and, where it `sorts`, `o` and `O` order the rows; where it `marks`, space marks
+    rows, and `marked_keys` says which.
     """
-
-    title: str
-    number: bool = False
-    flexible: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A text in a `tone`: "", dim, good, bad or warning. The text says it without colour too."""
-
-    text: str
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line: what it stands for, and a cell for each column, the last ones may be missing.
-
-    A single cell takes the whole line.
-    """
-
-    key: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """All a table shows, measured: `widths` are those of the widest text of each column.
-
-    Make it with `of`; for many rows in a thread, as it reads every cell.
-    """
-
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    widths: tuple[int, ...]
-
-    @classmethod
-    def of(cls, columns: Sequence[Column], rows: Sequence[Row]) -> Sheet:
-        """The sheet of these rows."""
-        widths = [len(column.title) for column in columns]
-        for row in rows:
-            for at, cell in enumerate(row.cells if len(row.cells) > 1 else ()):
-                widths[at] = max(widths[at], len(cell.text))
-        return cls(tuple(columns), tuple(rows), tuple(widths))
-
-
-def gain(value: float | None, text: str) -> Cell:
-    """A figure with the tone of its sign; `text` shows the sign itself."""
-    return Cell(text, "" if not value else "good" if value > 0 else "bad")
-
-
-class ResultTable(ScrollView, can_focus=True):
-    """Rows under titles that stay in view, with a cursor that keeps to its row by key."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--title",
@@ -89,7 +41,6 @@ class ResultTable(ScrollView, can_focus=True):
         "table--bad",
         "table--warning",
     }
-    ALLOW_SELECT: ClassVar[bool] = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", show=False),
         Binding("k,up", "move(-1)", show=False),
@@ -98,6 +49,10 @@ class ResultTable(ScrollView, can_focus=True):
         Binding("g,home", "edge(0)", show=False),
         Binding("G,end", "edge(-1)", show=False),
         Binding("enter", "open", "open"),
+        Binding("space", "mark", "mark", tooltip="Mark the row, or not; keys act on all marked"),
+        Binding("o", "sort", "sort", show=False, tooltip="Sort by the next column", id="sort"),
+        Binding("O", "reverse", "reverse", show=False, tooltip="Turn the order", id="reverse"),
+        Binding("Y", "copy_row", "copy row", show=False, tooltip="Copy the row", id="copy_row"),
     ]
 
     @dataclass
@@ -121,17 +76,47 @@ class ResultTable(ScrollView, can_focus=True):
         empty: str = "",
         id: str | None = None,
         classes: str | None = None,
+        filters: bool = True,
+        sorts: bool = True,
+        marks: bool = False,
     ) -> None:
         super().__init__(id=id, classes=classes)
+        self._offers = {"filter": filters, "sort": sorts, "reverse": sorts, "mark": marks}
         self._sheet = Sheet.of(columns, ())
+        self._rows: tuple[Row, ...] = ()
         self._empty = empty
         self._widths: list[int] = []
         self._cursor = 0
+        self._order: Order | None = None
+        self._marked: set[str] = set()
+        self._arranging: asyncio.Task[None] | None = None
+        self._wanted = ""
 
     @property
     def cursor_key(self) -> str | None:
         """What the row under the cursor stands for; None when there are no rows."""
         return self._rows[self._cursor].key if self._rows else None
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows[self._cursor] if self._rows else None
+
+    @property
+    def marked_keys(self) -> tuple[str, ...]:
+        """What the marked rows stand for, in their order; also those the filter hides."""
+        return tuple(row.key for row in self._sheet.rows if row.key in self._marked)
+
+    @property
+    def chosen_keys(self) -> tuple[str, ...]:
+        """What an action is about: the marked rows, else the one under the cursor."""
+        key = self.cursor_key
+        return self.marked_keys or (() if key is None else (key,))
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        self._marked.clear()
+        self.refresh()
 
     def show(self, rows: Sequence[Row], *columns: Column, empty: str | None = None) -> None:
         """Show these rows, under other columns if some are given; draws only lines that differ."""
@@ -142,24 +127,28 @@ class ResultTable(ScrollView, can_focus=True):
         empty = self._empty if empty is None else empty
         if (sheet, empty) == (self._sheet, self._empty):
             return
-        key, before, widths = self.cursor_key, self._rows, self._widths
         self._sheet, self._empty = sheet, empty
-        self._cursor = next((at for at, row in enumerate(sheet.rows) if row.key == key), 0)
-        self._fit()
-        if len(sheet.rows) != len(before) or widths != self._widths or key != self.cursor_key:
-            self._scroll_to_cursor()
-            self.refresh()
-            return
-        top = self.scroll_offset.y
-        for at, (old, new) in enumerate(zip(before, sheet.rows, strict=True)):
-            if old != new:
-                self.refresh_line(at + self._title_lines - top)
+        self._marked &= {row.key for row in sheet.rows} if self._marked else set()
+        self._arrange()
 
     def point_at(self, key: str) -> None:
-        """Move the cursor to the row of that key, if there is one."""
+        """Move the cursor to the row of that key; to one that is still to come, when it comes."""
+        self._wanted = "" if self._sheet.rows else key
         for at, row in enumerate(self._rows):
             if row.key == key:
                 self._go(at)
+
+    def filter_changed(self) -> None:
+        self._arrange()
+
+    def told(self) -> list[str]:
+        shown, total = len(self._rows), len(self._sheet.rows)
+        count = [f"{shown:,} of {total:,}"] if self.words else []
+        return count + ([f"{len(self._marked):,} marked"] if self._marked else [])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what this table does."""
+        return self._offers.get(action, True) and super().check_action(action, parameters)
 
     def action_move(self, step: int) -> None:
         """Move the cursor by rows."""
@@ -178,6 +167,29 @@ class ResultTable(ScrollView, can_focus=True):
         if (key := self.cursor_key) is not None:
             self.post_message(self.Opened(self, key))
 
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or not, and go on to the next."""
+        if (key := self.cursor_key) is not None:
+            self._marked ^= {key}
+            self.refresh()
+            self.action_move(1)
+
+    def action_sort(self) -> None:
+        """Sort by the next column; after the last one as the rows came."""
+        column = 0 if self._order is None else self._order.column + 1
+        self._sort_by(Order(column) if column < len(self._columns) else None)
+
+    def action_reverse(self) -> None:
+        """Turn the order of the rows."""
+        column, descending = self._order or Order(0)
+        self._sort_by(Order(column, not descending))
+
+    def action_copy_row(self) -> None:
+        """Copy the row under the cursor, its cells with tabs between."""
+        if (row := self.cursor_row) is not None:
+            self.app.copy_to_clipboard(row.text)
+            self.notify("the row is in the clipboard", timeout=3)
+
     def on_click(self, event: events.Click) -> None:
         row = event.y - self.gutter.top - self._title_lines + self.scroll_offset.y
         if 0 <= row < len(self._rows):
@@ -187,24 +199,29 @@ class ResultTable(ScrollView, can_focus=True):
         self._fit()
         self._scroll_to_cursor()
 
-    def render_line(self, y: int) -> Strip:
+    def watch_show_vertical_scrollbar(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def on_unmount(self) -> None:
+        if self._arranging is not None:
+            self._arranging.cancel()
+
+    def render_row(self, y: int) -> Strip:
         width, plain = self.size.width, self.rich_style
         row = y - self._title_lines + self.scroll_offset.y
         if not self._rows:
             text = self._empty if y == 0 else ""
+            if y == 0 and self.words and self._sheet.rows:
+                text = "nothing contains these words; esc shows all"
             segments = [Segment(text, self.get_component_rich_style("table--dim"))]
         elif y < self._title_lines:
-            style = self.get_component_rich_style("table--title")
-            titles = [Cell(column.title) for column in self._columns]
-            segments = self._line(titles, style)
+            segments = self._titles(self.get_component_rich_style("table--title"))
         elif row < len(self._rows):
             at_cursor = self.has_focus and row == self._cursor
             plain = self.get_component_rich_style("table--cursor") if at_cursor else plain
-            mark = ">" if row == self._cursor else " "
-            segments = [
-                Segment(f"{mark} ", plain),
-                *self._line(self._rows[row].cells, plain)[1:],
-            ]
+            signs = ">" if row == self._cursor else " "
+            signs += "*" if self._rows[row].key in self._marked else " "
+            segments = [Segment(signs, plain), *self._line(self._rows[row].cells, plain)[1:]]
         else:
             segments = []
         return Strip(segments).crop_extend(0, width, plain)
@@ -214,26 +231,69 @@ class ResultTable(ScrollView, can_focus=True):
         return self._sheet.columns
 
     @property
-    def _rows(self) -> tuple[Row, ...]:
-        return self._sheet.rows
-
-    @property
     def _title_lines(self) -> int:
         return 1 if any(column.title for column in self._columns) else 0
 
     @property
     def _shown(self) -> int:
-        return max(self.size.height - self._title_lines, 1)
+        return max(self.rows_in_view - self._title_lines, 1)
+
+    def _titles(self, style: Style) -> list[Segment]:
+        titles = [column.title for column in self._columns]
+        if self._order is not None and self._order.column < len(titles):
+            titles[self._order.column] += self._order.sign
+        return self._line([Cell(title) for title in titles], style)
+
+    def _sort_by(self, order: Order | None) -> None:
+        self._order = order
+        self._arrange()
+        self.refresh()
+
+    def _arrange(self) -> None:
+        """Filter and sort; what is shown stays until that is done."""
+        if self._arranging is not None:
+            self._arranging.cancel()
+            self._arranging = None
+        wanted = (self._sheet, self.words, self._order)
+        if len(self._sheet.rows) <= _ARRANGED_AT_ONCE or not (self.words or self._order):
+            self._show_rows(arranged(*wanted))
+        else:
+            self._arranging = asyncio.create_task(self._arrange_beside(*wanted))
+
+    async def _arrange_beside(self, sheet: Sheet, words: list[str], order: Order | None) -> None:
+        self._show_rows(await asyncio.to_thread(arranged, sheet, words, order))
+
+    def _show_rows(self, rows: tuple[Row, ...]) -> None:
+        key, before, widths, height = self.cursor_key, self._rows, self._widths, self._shown
+        wanted, self._wanted = self._wanted or key, "" if rows else self._wanted
+        self._rows = rows
+        self._cursor = next((at for at, row in enumerate(rows) if row.key == wanted), 0)
+        self._fit()
+        same_place = key == self.cursor_key and height == self._shown
+        if not (rows and same_place) or len(rows) != len(before) or widths != self._widths:
+            self._scroll_to_cursor()
+            self.refresh()
+            if self.cursor_key is not None and before and key != self.cursor_key:
+                self.post_message(self.Reached(self, self.cursor_key))
+            return
+        top = self.scroll_offset.y
+        for at, (old, new) in enumerate(zip(before, rows, strict=True)):
+            if old != new:
+                self.refresh_line(at + self._title_lines - top)
 
     def _fit(self) -> None:
         """Give the flexible column what the others leave."""
         widths = list(self._sheet.widths)
+        if self._order is not None and self._order.column < len(widths):
+            title = self._columns[self._order.column].title
+            widths[self._order.column] = max(widths[self._order.column], len(title) + 1)
         for at, column in enumerate(self._columns):
             if column.flexible:
                 others = sum(widths) - widths[at] + _GAP * len(widths)
-                widths[at] = max(self.size.width - others, 8)
+                widths[at] = max(self.scrollable_size.width - others, 8)
         self._widths = widths
-        self.virtual_size = Size(self.size.width, len(self._rows) + self._title_lines)
+        told = self.size.height - self.rows_in_view
+        self.virtual_size = Size(self.scrollable_size.width, len(self._rows) + self._title_lines + told)
 
     def _line(self, cells: Sequence[Cell], plain: Style) -> list[Segment]:
         segments = [Segment("  ", plain)]
@@ -253,7 +313,7 @@ class ResultTable(ScrollView, can_focus=True):
 
     def _go(self, row: int) -> None:
         row = max(0, min(row, len(self._rows) - 1))
-        if row == self._cursor:
+        if row == self._cursor or not self._rows:
             return
         before, self._cursor = self._cursor, row
         top = self.scroll_offset.y

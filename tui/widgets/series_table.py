@@ -44,7 +44,7 @@ class SeriesTable(ResultTable):
     """Shows sizes too where it is wide enough. Dates of intraday bars are New York's."""
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id)
+        super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id, filters=False)
         self._series: Sequence[ListedSeries] = ()
 
     def show_series(self, series: Sequence[ListedSeries], empty: str) -> None:

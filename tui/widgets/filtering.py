@@ -1,0 +1,117 @@
+"""What tables and logs have in common: `/` and words show only the lines that contain them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+
+class FilteredView(ScrollView, can_focus=True):
+    """Lines of which those are shown that contain the typed words; escape clears them.
+
+    A subclass gives `render_row`, `filter_changed` and, for what else its last line tells, `told`.
+    The last line is there only while there is something to tell.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"view--told"}
+    ALLOW_SELECT: ClassVar[bool] = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "slash",
+            "filter",
+            "filter",
+            tooltip="Show only the lines that contain some words; esc clears",
+            id="filter",
+        ),
+        Binding("escape", "clear_filter", "all lines", show=False, tooltip="Clear the filter"),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._filter = ""
+        self._typing = False
+
+    @property
+    def words(self) -> list[str]:
+        """What a line must contain to be shown."""
+        return self._filter.split()
+
+    @property
+    def rows_in_view(self) -> int:
+        """How many lines of text there is room for."""
+        return max(self.size.height - (1 if self._told else 0), 1)
+
+    def render_row(self, y: int) -> Strip:
+        """Line `y` of the widget."""
+        raise NotImplementedError
+
+    def filter_changed(self) -> None:
+        """Show the lines that contain `words`."""
+        raise NotImplementedError
+
+    def told(self) -> list[str]:
+        """What the last line tells beside the filter."""
+        return []
+
+    def clear_filter(self) -> None:
+        """Show all lines again."""
+        self._type("", typing=False)
+
+    def action_filter(self) -> None:
+        """Begin to type words."""
+        self._type(self._filter, typing=True)
+
+    def action_clear_filter(self) -> None:
+        """Show all lines again."""
+        self.clear_filter()
+
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+        """Escape is ours only while a filter stands; else it goes back, as everywhere."""
+        return action != "clear_filter" or bool(self._filter)
+
+    def check_consume_key(self, _key: str, character: str | None) -> bool:
+        """Letters are words while one types."""
+        return self._typing and character is not None and character.isprintable()
+
+    def on_key(self, event: events.Key) -> None:
+        if not self._typing:
+            return
+        if event.key == "escape":
+            self.clear_filter()
+        elif event.key == "enter":
+            self._type(self._filter, typing=False)
+        elif event.key == "backspace":
+            self._type(self._filter[:-1], typing=True)
+        elif event.is_printable and event.character:
+            self._type(self._filter + event.character, typing=True)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_blur(self) -> None:
+        if self._typing:
+            self._type(self._filter, typing=False)
+
+    def render_line(self, y: int) -> Strip:
+        if y == self.size.height - 1 and (told := self._told):
+            style = self.get_component_rich_style("view--told")
+            return Strip([Segment(told, style)]).crop_extend(0, self.size.width, style)
+        return self.render_row(y)
+
+    @property
+    def _told(self) -> str:
+        words = f"/{self._filter}{'_' if self._typing else ''}"
+        parts = [words] if self._typing or self._filter else []
+        return "  ".join([*parts, *self.told()])
+
+    def _type(self, text: str, *, typing: bool) -> None:
+        self._filter, self._typing = text, typing
+        self.filter_changed()
+        self.refresh_bindings()
+        self.refresh()
