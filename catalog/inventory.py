@@ -23,7 +23,7 @@ from catalog.refusals import mixed_precisions
 from catalog.series import Series
 
 _RETRIES = 50
-_ENOUGH = 5
+_ENOUGH = 2
 _POLL_SECONDS = 0.01
 
 
