@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from catalog.columns import BarColumns
+from catalog.columns import BarColumns, Floats
 from catalog.coverage import Interval
 from catalog.encoding import decimals, to_arrow
 from catalog.errors import WrongInput
@@ -103,12 +103,17 @@ def _plain(series: Series, bars: BarColumns) -> pa.Table:
     stamps = table["ts_init"]
     if not series.spec.intraday:
         stamps = pc.floor_temporal(stamps.cast(pa.timestamp("ns")), unit="day")
-    columns = [pa.array(bars.price(each)) for each in bars.arrays()[1:5]]
+    columns = [_floats(bars.price(each)) for each in bars.arrays()[1:5]]
     return pa.table(
-        [stamps, *columns, pa.array(bars.volumes())],
+        [stamps, *columns, _floats(bars.volumes())],
         names=["timestamp", *_PRICES, "volume"],
         metadata={"series": series.bar_type, "timestamp": "close of the bar, UTC"},
     )
+
+
+def _floats(values: Floats) -> pa.Array:
+    # Buffers, because `pa.array` of a NumPy array imports pandas.
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:

@@ -20,7 +20,10 @@ FIELDS = ("time", "open", "high", "low", "close", "volume")
 """What columns can be mapped to; only `volume` may be absent."""
 
 _NAMES: dict[str, tuple[str, ...]] = {
-    "time": ("timestamp", "datetime", "date", "time", "ts", "ts_init", "ts_event"),
+    "time": (
+        *("timestamp", "datetime", "date", "time", "ts", "ts_init", "ts_event"),
+        *("index", "__index_level_0__"),  # data frames
+    ),
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),

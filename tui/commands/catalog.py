@@ -82,6 +82,7 @@ def show(
     wanted = Series.from_bar_type(series.removesuffix("-EXTERNAL") + "-EXTERNAL")
 
     async def work(workspace: Workspace) -> int:
+        from catalog.files import DamagedFile
         from catalog.stretches import coverage
 
         catalog, output = workspace.catalog, invocation.output
@@ -96,15 +97,20 @@ def show(
             )
         versions = await asyncio.to_thread(catalog.versions, wanted.instrument_id)
         aliases = await asyncio.to_thread(catalog.aliases, wanted.instrument_id)
-        told = await asyncio.to_thread(coverage, catalog, wanted)
+        try:
+            told = await asyncio.to_thread(coverage, catalog, wanted)
+        except DamagedFile as error:  # the rest can still be told
+            told = None
+            output.error(error)
         record = _record(one) | {"covered": f"{len(one.covered):,} spans"}
         output.fields({name.replace("_", " "): value for name, value in record.items()})
         output.line()
-        _print_coverage(told, wanted, output)
+        if told is not None:
+            _print_coverage(told, wanted, output)
         _print_instrument(versions, aliases, output)
         output.summary(
             **_record(one),
-            coverage=_coverage_record(told, wanted),
+            coverage=None if told is None else _coverage_record(told, wanted),
             instrument=versions[-1] if versions else None,
             versions=[
                 {"in_force_from": utc(int(each["ts_init"])), "definition": each}
