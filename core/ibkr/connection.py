@@ -305,6 +305,8 @@ class BrokerSession:
             self.state = replace(self.state, upstream=said.upstream)
         if said.upstream:
             self.farms.update(dict.fromkeys(self.farms, "ok"))
+        elif any(state == "ok" for _, state in said.farms):  # 1101 and 1102 may be missing
+            self.state = replace(self.state, upstream=True)
         self.farms.update(said.farms)
         self._judge()
 

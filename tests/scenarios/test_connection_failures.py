@@ -205,5 +205,10 @@ async def test_lost_and_restored_connectivity_shows_as_degraded_and_connected() 
         assert await say(1101, back) == "connected"
         assert [notice.code for notice in session.notices] == [2104, 2103, 2104, 1100, 1101]
 
+        assert await say(1100, lost) == "degraded"
+        assert not session.state.answering
+        assert await say(2106, "HMDS data farm connection is OK:ushmds") == "connected"
+        assert session.state.answering
+
         lines.put_nowait(b"")
         await session.disconnect()
