@@ -17,6 +17,7 @@ from catalog.encoding import content_hash
 from core.backtest.data import RunData
 from core.backtest.spec import RunSpec
 
+_ENGINE = version("nautilus_trader")  # once: looking it up takes as long as all the rest
 _SEVERAL_VERSIONS = ("ts_event", "ts_init", "info")
 """What differs between stored versions of an instrument without a difference to a run."""
 _NOT_OURS = ("nautilus_trader", "builtins", "typing", "abc")
@@ -37,8 +38,7 @@ class Fingerprint:
     def of(cls, spec: RunSpec, data: RunData, strategy: str) -> Self:
         """The fingerprint of a run. Reads the files that reach beyond its range, and the footers
         of the others."""
-        hashes, engine = data_hashes(data), version("nautilus_trader")
-        return cls(_spec_hash(spec, data), hashes, strategy, engine)
+        return cls(_spec_hash(spec, data), data_hashes(data), strategy, _ENGINE)
 
     def for_spec(self, spec: RunSpec, data: RunData) -> Fingerprint:
         """That of another spec on the same data and strategy."""
