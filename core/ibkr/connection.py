@@ -61,7 +61,7 @@ class BrokerSession:
         """Who admits requests; None: nobody has to."""
         self.report = report
         """Told what happens while nobody is connecting: losses, attempts to come back."""
-        self.pause = pause
+        self._pause = pause
         self.state = ConnectionState()
         self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
         self.farms: dict[str, FarmState] = {}
@@ -221,7 +221,7 @@ class BrokerSession:
 
     async def _watch(self, ib: IB, pulse: Pulse) -> None:
         """End a connection whose other end is as good as gone."""
-        await until_silent(self.ping, lambda: pulse.heard, self.pause)
+        await until_silent(self.ping, lambda: pulse.heard, self._pause)
         self._lost = refusals.stopped_answering(str(self.endpoint), self.endpoint.timeout)
         client: Any = ib.client
         if client.conn.transport is not None:
@@ -247,14 +247,22 @@ class BrokerSession:
         error, self._lost = self._lost or refusals.lost(str(self.endpoint)), None
         self.report(ConnectionLost(str(self.endpoint), error.reason))
         self._comeback = asyncio.create_task(self._come_back(error))
-        self._become(
-            ConnectionKind.RECONNECTING, error.reason, error.steps, client_id=self.state.client_id
+        self.farms.clear()
+        self.state = replace(
+            self.state,  # its accounts stay known: what is simulated stays so
+            kind=ConnectionKind.RECONNECTING,
+            reason=error.reason,
+            steps=error.steps,
+            since=datetime.now(UTC),
+            upstream=True,
         )
+        self._tell()
 
     async def _come_back(self, lost: BrokerUnavailable) -> None:
         try:
             await come_back(self._try_again, self._announce, self._rest, lost, self._random)
         except BrokerUnavailable as error:
+            self._simulated = None  # whoever connects now means this gateway
             self._become(ConnectionKind.REFUSED, error.reason, error.steps)
         finally:
             self._comeback = None
@@ -279,7 +287,7 @@ class BrokerSession:
         """Wait, unless somebody is in a hurry."""
         self._hurry.clear()
         ways = {
-            asyncio.ensure_future(self.pause(seconds)),
+            asyncio.ensure_future(self._pause(seconds)),
             asyncio.create_task(self._hurry.wait()),
         }
         try:

@@ -22,7 +22,7 @@ from core.simulator.faults import Fault
 from core.simulator.server import SimulatedGateway
 from tests.scenarios.listeners import answer_handshake, listener, open_session
 
-PATIENCE_S = 8.0
+PATIENCE_S = 20.0
 NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
 
 
@@ -154,6 +154,7 @@ async def test_the_state_says_which_attempt_is_next_and_when() -> None:
     assert state.next_try is not None
     assert 0.4 < (state.next_try - state.since).total_seconds() < 1.2
     assert state.steps
+    assert state.simulated, "what it was stays known"
     with pytest.raises(BrokerUnavailable):
         _ = desk.session.ib
     await desk.session.disconnect()
@@ -271,6 +272,20 @@ async def test_a_gateway_that_logs_in_again_is_waited_for() -> None:
     assert "closed the connection" in reasons[2]
 
 
+@pytest.mark.parametrize("framed", [True, False])
+async def test_nonsense_in_the_handshake_is_one_failed_attempt(framed: bool) -> None:
+    faults = [
+        Fault(what="hang_up", at="historical_bars"),
+        Fault(what="garbage", at="connect", nth=2, framed=framed, size=300),
+    ]
+    async with connected(*faults, timeout=0.5) as (desk, _):
+        assert isinstance(await desk.bars(), Lost)
+        async with asyncio.timeout(PATIENCE_S):
+            await desk.session.wait_usable()
+        assert isinstance(await desk.bars(), Bars)
+    assert len(desk.told(Reconnecting)) == 2
+
+
 async def test_a_given_client_id_that_is_still_in_use_is_waited_for() -> None:
     faults = [
         Fault(what="hang_up", at="historical_bars"),
@@ -328,3 +343,6 @@ async def test_real_and_simulated_gateways_do_not_stand_in_for_each_other() -> N
         assert "are real, those before were simulated" in state.reason
         with pytest.raises(BrokerUnavailable):
             await desk.session.wait_usable()
+        await desk.session.connect()  # by a person who knows
+        assert not desk.session.state.simulated
+        await desk.session.disconnect()

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import CatalogUnusable
@@ -135,7 +135,8 @@ demands = st.builds(
 ) | st.just(large())
 
 
-@settings(max_examples=30, deadline=None)
+# Without shrinking: of some forty requests each one matters, so it would take minutes and help little.
+@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     asked=st.lists(st.tuples(demands, st.floats(0, 300)), min_size=40, max_size=110),
     lateness=st.lists(st.floats(0, 3), min_size=1, max_size=20),
