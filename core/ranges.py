@@ -8,6 +8,7 @@ Monday on, or months: the broker dates such a bar by its last session, wherever 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -28,6 +29,8 @@ _EARLIEST, _LATEST = date(1970, 1, 1), date(2200, 1, 1)
 _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
 _EXAMPLES = "write a date as 2024-01-31, or a time in UTC as 2024-01-31T14:30"
+_YEAR_OR_MONTH = re.compile(r"(\d{4})(?:-(\d{2}))?")
+_AGO = re.compile(r"-(\d{1,4})([dwmy])")
 # Where no start is typed.
 _BACK = {True: timedelta(days=7), False: timedelta(days=365)}
 
@@ -67,15 +70,34 @@ def parse_time(text: str) -> Moment:
     return moment
 
 
+def spell_out(text: str, now: datetime, *, end: bool = False) -> str:
+    """What a shorthand stands for at `now`, as an ISO 8601 date; other text as it is.
+
+    `2024` and `2024-01` are the first date of that year or month, at the `end` of a range the last
+    one; `-30d` is so many days (w, m and y: weeks, months, years) before today; `ytd` is the first
+    of January, `today` today. Raises `WrongInput` for a date that there is not.
+    """
+    text, today = text.strip(), now.astimezone(UTC).date()
+    try:
+        if named := _YEAR_OR_MONTH.fullmatch(text):
+            first, months = date(int(named[1]), int(named[2] or 1), 1), 1 if named[2] else 12
+            return str(_months_later(first, months) - _ONE_DAY if end else first)
+        if ago := _AGO.fullmatch(text.lower()):
+            return str(_ago(today, int(ago[1]), ago[2]))
+    except (ValueError, OverflowError):
+        raise WrongInput(f"'{text}' is not a time", "there is no such date", _EXAMPLES) from None
+    return {"ytd": str(today.replace(month=1, day=1)), "today": str(today)}.get(text.lower(), text)
+
+
 def read_range(start: str | None, end: str | None, spec: BarSpec, now: datetime) -> TypedRange:
-    """Read both ends. The end is now where none is given or it lies later; without a start, it
-    is a week before the end, for days and longer a year.
+    """Read both ends, shorthands spelled out. The end is now where none is given or it lies later;
+    without a start, it is a week before the end, for days and longer a year.
 
     Raises `WrongInput` when a time cannot be read, the end is not after the start, or the start
     lies in the future.
     """
-    last = parse_time(end) if end else now
-    first = parse_time(start) if start else _day(last) - _BACK[spec.intraday]
+    last = parse_time(spell_out(end, now, end=True)) if end else now
+    first = parse_time(spell_out(start, now)) if start else _day(last) - _BACK[spec.intraday]
     # At 14 hours east of UTC the date is furthest ahead.
     latest = now if isinstance(first, datetime) else _day(now + timedelta(hours=14))
     if first > latest:
@@ -162,6 +184,20 @@ def _period(day: date, spec: BarSpec) -> tuple[date, date]:
         return monday, monday + timedelta(days=7)
     first = day.replace(day=1)
     return first, (first + timedelta(days=31)).replace(day=1)
+
+
+def _ago(today: date, count: int, unit: str) -> date:
+    if unit in "dw":
+        return today - timedelta(days=count * (7 if unit == "w" else 1))
+    first = _months_later(today.replace(day=1), -count * (12 if unit == "y" else 1))
+    last = _months_later(first, 1) - _ONE_DAY
+    return first.replace(day=min(today.day, last.day))
+
+
+def _months_later(first: date, months: int) -> date:
+    """The first of the month so many months after one."""
+    years, month = divmod(first.month - 1 + months, 12)
+    return date(first.year + years, month + 1, 1)
 
 
 def _rows_of_dates(typed: TypedRange, sessions: Sessions) -> npt.NDArray[np.bool_]:

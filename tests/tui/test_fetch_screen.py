@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from pathlib import Path
+
+from textual.events import Key
+from textual.widgets import Input
 
 from catalog.errors import DataUnavailable
 from catalog.series import BarSpec, Series
 from core.fetch_events import ChunkReceived, FetchPlanned, IdCorrected, PacingWait
 from core.jobs import Job, Jobs, JobState
 from tests.tui.deck import Deck, deck
-from tests.tui.fields import fill
+from tests.tui.fields import field, fill
 from tui.widgets.fetch_jobs import FetchBoard
 
 AAPL = Series("AAPL.NASDAQ", BarSpec.parse("1-MINUTE-LAST"))
@@ -45,8 +51,10 @@ async def test_two_sessions_are_fetched_once_and_again_asks_for_nothing(
         assert stored_minutes(shown) == 2 * MINUTES_A_DAY
         await shown.press("R")
         await shown.until(lambda: len(fetches(shown)) == 2 and not fetches(shown)[1].running)
-        await shown.press("g", "enter")
+        await shown.press("g", "f")
         await shown.shows("AAPL.NASDAQ for AAPL", "780 bars are held")
+        await shown.press("f", "enter")
+        await shown.shows("AAPL.NASDAQ 1-MINUTE-LAST: nothing to do, 780 bars", "esc close")
         assert stored_minutes(shown) == 2 * MINUTES_A_DAY
 
 
@@ -74,6 +82,60 @@ async def test_what_is_wrong_is_told_at_its_field_while_typing_and_starts_nothin
         assert not fetches(shown)
         await fill(shown, start="2026-03-02")
         assert "!from" not in shown.text
+
+
+async def test_keys_typed_in_a_burst_land_in_the_fields_they_were_meant_for(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.press("3", "n")
+        for key in (*"AAPL", "tab", *"1-DAY-LAST", "tab", *"2024-01", "tab", *"ytd"):
+            shown.app.post_message(Key(key, key if len(key) == 1 else None))
+        await shown.until(lambda: field(shown, "end").value == "ytd")
+        typed = [field(shown, key).value for key in ("ids", "bars", "start")]
+        assert typed == ["AAPL", "1-DAY-LAST", "2024-01"]
+
+
+async def test_a_form_begins_a_month_back_and_completes_what_is_known(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("3")
+        await shown.until(lambda: field(shown, "start").value == "2026-02-02")
+        await shown.press("n", "tab", "tab", *"yt")
+        entry = field(shown, "start").query_one(Input)
+        await shown.until(lambda: entry._suggestion == "ytd")
+        await shown.press("right")
+        assert entry.value == "ytd"
+
+
+async def test_what_another_process_left_is_offered_again_and_goes_on(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        request = {
+            "ids": ["AAPL"],
+            "bars": "1-MINUTE-LAST",
+            "start": "2026-01-05",
+            "end": "2026-01-05",
+            "hours": None,
+            "recheck": False,
+        }
+        journal = shown.workspace.home.state / "journal.sqlite"
+        await asyncio.to_thread(enter_and_die, journal, request)
+        await shown.press("3")
+        await shown.shows("AAPL of yesterday", "unfinished: R goes on")
+        await shown.press("R")
+        await shown.until(lambda: stored_minutes(shown) == MINUTES_A_DAY)
+        await shown.shows("AAPL 1-MINUTE-LAST", "went on later")
+
+
+def enter_and_die(journal: Path, request: dict[str, object]) -> None:
+    """Let another process enter a fetch into the journal and end without a word."""
+    code = (
+        "import json, sys; from pathlib import Path; from core.journal import Journal; "
+        "Journal(Path(sys.argv[1])).begin("
+        "'x', 'fetch', 'demo', 'AAPL of yesterday', json.loads(sys.argv[2]))"
+    )
+    subprocess.run([sys.executable, "-c", code, journal, json.dumps(request)], check=True)
 
 
 async def test_nothing_typed_is_told_when_it_is_asked_for(
@@ -122,13 +184,17 @@ async def test_a_fetch_without_a_gateway_says_what_failed(tmp_path: Path) -> Non
 async def test_a_cancelled_fetch_keeps_what_was_stored(tmp_path: Path, gateway_port: int) -> None:
     async with deck(tmp_path, gateway_port) as shown:
         await shown.press("3", "n")
-        await fill(shown, ids="IBM", start="2025-03-03", end="2026-03-03")
+        await fill(shown, ids="IBM", start="2023", end="2025")
+        await shown.press("enter")
+        # A large fetch starts only when its plan was seen.
+        await shown.shows("plan: 1 series, ", " requests, ", "enter starts")
+        assert not fetches(shown)
         await shown.press("enter")
         await shown.until(lambda: fetches(shown)[0].snapshot.done > 0, "the first bars")
         await shown.press("x")
         await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.CANCELLED)
         await shown.shows("cancelled", "requests, cancelled")
-        assert 0 < stored_minutes(shown, IBM) < 252 * MINUTES_A_DAY
+        assert 0 < stored_minutes(shown, IBM) < 3 * 250 * MINUTES_A_DAY
 
 
 async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
@@ -148,7 +214,11 @@ async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
     await asyncio.sleep(0)
     texts = [[cell.text for cell in row.cells] for row in board.rows()]
     assert texts[0][:3] == ["AAPL", "waiting 15 s: pacing", "1,950"]
-    assert texts[1] == ["  AAPL.NASDAQ for AAPL", "1/4 requests", "1,950"]
+    assert texts[1] == [
+        "  AAPL.NASDAQ for AAPL",
+        "1/4 requests, waiting 15 s: pacing",
+        "1,950",
+    ]
     going_on.set()
     await asyncio.sleep(0)
     # Half of the first of two series is there.

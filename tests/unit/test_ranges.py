@@ -11,7 +11,7 @@ from catalog.coverage import Interval
 from catalog.errors import WrongInput
 from catalog.series import BarSpec
 from catalog.sessions import Sessions
-from core.ranges import parse_time, read_range, resolve_range
+from core.ranges import parse_time, read_range, resolve_range, spell_out
 
 NEW_YORK = "America/New_York"
 MINUTES, HOURS, DAYS = BarSpec(1, "MINUTE"), BarSpec(1, "HOUR"), BarSpec(1, "DAY")
@@ -223,3 +223,39 @@ def test_months_are_asked_for_whole_and_only_once_they_are_over() -> None:
         ns("2026-11-01T00:00"),
         ns("2026-12-01T00:00"),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2024-02", "2024-02-01", "2024-02-29"),
+        ("2023", "2023-01-01", "2023-12-31"),
+        ("-30d", "2024-06-10", "2024-06-10"),
+        ("-2w", "2024-06-26", "2024-06-26"),
+        ("-1m", "2024-06-10", "2024-06-10"),
+        ("-10M", "2023-09-10", "2023-09-10"),
+        ("-1y", "2023-07-10", "2023-07-10"),
+        ("ytd", "2024-01-01", "2024-01-01"),
+        ("today", "2024-07-10", "2024-07-10"),
+        ("2024-01-31T14:30", "2024-01-31T14:30", "2024-01-31T14:30"),
+        ("yesteryear", "yesteryear", "yesteryear"),
+    ],
+)
+def test_shorthands_stand_for_dates(text: str, start: str, end: str) -> None:
+    assert spell_out(text, NOW) == start
+    assert spell_out(text, NOW, end=True) == end
+
+
+def test_a_month_before_a_longer_one_ends_with_its_last_day() -> None:
+    assert spell_out("-1m", datetime(2024, 3, 31, tzinfo=UTC)) == "2024-02-29"
+
+
+@pytest.mark.parametrize("text", ["2024-13", "-9999y", "0000"])
+def test_shorthands_of_no_date_are_refused(text: str) -> None:
+    with pytest.raises(WrongInput, match="is not a time"):
+        spell_out(text, NOW)
+
+
+def test_a_range_is_read_from_shorthands() -> None:
+    typed = read_range("2024-05", "2024-05", MINUTES, NOW)
+    assert (typed.start, typed.end) == (date(2024, 5, 1), date(2024, 5, 31))

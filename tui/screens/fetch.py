@@ -2,203 +2,240 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
 
-from catalog.errors import WrongInput
+from catalog.errors import QuarterdeckError, WrongInput
 from tui.screens.base import BaseScreen
+from tui.widgets.fetch_form import FetchForm
 from tui.widgets.fetch_jobs import COLUMNS, FetchBoard
-from tui.widgets.form import Choice, FormField, first_problem
-from tui.widgets.form_reading import (
-    problem_in,
-    read_bars,
-    read_ids,
-    read_optional_time,
-)
+from tui.widgets.fetch_journal import journal_row
+from tui.widgets.fetch_plan import needs_a_second_look, plan_line
+from tui.widgets.form import TURN_FIELDS
+from tui.widgets.form_reading import known_ids
 from tui.widgets.result_table import ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
-    from core.fetch import FetchRequest
+    from core.fetch import FetchPlan, FetchRequest
     from core.jobs import Job
+    from core.journal import JournalEntry
     from core.workspace import Workspace
 
-_USUAL_HOURS = "usual"
-_HINT = "enter starts; ids like AAPL GDX.ARCA ESZ6.CME EUR/USD ^SPX.CBOE"
 _NOTHING = "nothing fetched yet: press n, name instruments and a range, then enter"
-_READERS = {
-    "ids": read_ids,
-    "bars": read_bars,
-    "start": read_optional_time,
-    "end": read_optional_time,
-}
+_JOURNAL_S = 2.0
+_PAST_JOBS = 30
 
 
 class JobTable(ResultTable):
-    """The fetches; enter shows the series of one, or hides them."""
+    """The fetches; enter shows what one reported."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "details")]
 
 
 class FetchScreen(BaseScreen):
-    """A request, which keeps what was typed, and the fetches of this session."""
+    """A request, which keeps what was typed, and the fetches of this and other processes."""
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/fetch.tcss"]
     AUTO_FOCUS = "#jobs"
     TELLS_FAILED: ClassVar[str] = "fetch"
     HELP_TITLE: ClassVar[str] = "Fetch"
     HELP_TEXT: ClassVar[str] = (
-        "Name instruments, a bar type and a range; Enter starts. Only what the catalog lacks is "
-        "requested. A bare date is a trading date of the exchange, its whole session; a time "
-        "without a zone is UTC; without an end it is now."
+        "Name instruments or @watchlists, a bar type and a range; Enter plans and starts, a large "
+        "fetch only at the second Enter. Only what the catalog lacks is requested. Dates are "
+        "2024-01-31, 2024-01, 2024, -30d, -6m, ytd, or times in ISO 8601 (UTC without a zone); a "
+        "bare date is a trading date of the exchange, its whole session; without an end it is now."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        *TURN_FIELDS,
         Binding("n", "new", "new", tooltip="Go to the request form"),
         Binding("x", "cancel", "cancel", tooltip="Stop the job; what is stored stays"),
-        Binding("R", "retry", "retry", tooltip="Ask for the same again"),
+        Binding("R", "retry", "retry", tooltip="Ask for the same again, or go on with it"),
+        Binding("f", "fold", "fold", tooltip="Hide the lines of the series, and back"),
+        Binding("u", "update", "update all", tooltip="Bring all stored series to now"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._boards: dict[int, FetchBoard] = {}
         self._requests: dict[int, FetchRequest] = {}
-        self._submitted = False
+        self._entries: tuple[JournalEntry, ...] = ()
+        self._since = datetime.now(UTC)
+        self._journal_at = 0.0
+        self._planned: FetchRequest | None = None
+        self._planning: asyncio.Task[None] | None = None
         self._offered: frozenset[str] = frozenset()
 
     def compose_body(self) -> ComposeResult:
-        with Vertical(id="request", classes="panel") as request:
-            request.border_title = "New fetch"
-            with Horizontal():
-                yield FormField("ids", "ids", placeholder="AAPL.NASDAQ IBM.NYSE", classes="-wide")
-                yield FormField("bars", "bars", "1-MINUTE-LAST")
-            with Horizontal():
-                yield FormField("start", "from", placeholder="2024-01-02")
-                yield FormField("end", "to", placeholder="now")
-                yield FormField(
-                    "hours", "hours", _USUAL_HOURS, choices=(_USUAL_HOURS, "regular", "all")
-                )
-            yield Static(_HINT, id="told", markup=False)
+        yield FetchForm(id="request")
         jobs = JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel", sorts=False)
         jobs.border_title = "Jobs"
         yield jobs
 
     def refresh_view(self, workspace: Workspace) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._journal_at:
+            self._journal_at = now + _JOURNAL_S
+            self.start(self._read_journal(workspace))
+        self._show_jobs(workspace)
+
+    def _show_jobs(self, workspace: Workspace) -> None:
         rows: list[Row] = []
         for job in reversed(workspace.jobs.all):
             if job.kind == "fetch":
                 rows += self._boards.setdefault(job.id, FetchBoard(job)).rows()
+        today = datetime.now(UTC)
+        rows += [journal_row(entry, today) for entry in self._entries]
         self.query_one("#jobs", ResultTable).show(rows)
         self._offer_keys()
 
+    async def _read_journal(self, workspace: Workspace) -> None:
+        """Read what other processes did, and this one's own before this screen was made."""
+        entries = await workspace.journal()
+        ids = await asyncio.to_thread(known_ids, workspace.catalog)
+        self._entries = tuple(
+            entry
+            for entry in entries
+            if entry.profile == workspace.profile.name
+            and not (entry.pid == os.getpid() and entry.started >= self._since)
+        )[:_PAST_JOBS]
+        self.query_one(FetchForm).begin(workspace.clock(), ids)
+
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the job under the cursor allows."""
-        return action not in ("cancel", "retry") or action in self._offered
+        return action not in ("cancel", "retry", "fold") or action in self._offered
 
     @on(ResultTable.Reached)
     def _offer_keys(self) -> None:
-        job = self._job_under_cursor()
-        offered = frozenset(("cancel" if job.running else "retry",) if job else ())
+        job, entry = self._job_under_cursor(), self._entry_under_cursor()
+        offered = set[str]()
+        if job is not None:
+            offered = {"fold"} | ({"cancel"} if job.running else set())
+            if not job.running and job.id in self._requests:
+                offered.add("retry")
+        elif entry is not None and entry.state in ("failed", "cancelled", "interrupted"):
+            offered = {"retry"}
         if offered != self._offered:
-            self._offered = offered
+            self._offered = frozenset(offered)
             self.refresh_bindings()
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
-        self._field("ids").value = " ".join(ids)
-        if bars is not None:
-            self._field("bars").value = str(bars)
-        self._field("start").enter()
+        self.query_one(FetchForm).fill(ids, bars)
 
-    @on(Input.Changed)
-    def _check_typed(self) -> None:
-        for field in self.query(FormField):
-            typed = bool(field.value) or self._submitted
-            read = _READERS.get(field.key)
-            field.problem = problem_in(read, field.value) if read and typed else ""
-        self._tell_problem()
+    # From the form to a job
 
-    @on(Input.Submitted)
-    @on(Choice.Submitted)
-    def _start(self) -> None:
+    @on(FetchForm.Edited)
+    def _forget_plan(self) -> None:
+        self._planned = None
+        if self._planning is not None:
+            self._planning.cancel()
+            self._planning = None
+        self.query_one(FetchForm).tell()
+
+    @on(FetchForm.Submitted)
+    def _plan_or_start(self) -> None:
         if self.workspace is None:
             return
-        self._submitted = True
-        self._check_typed()
-        wrong = first_problem(self.query(FormField))
-        if wrong is not None:
-            wrong.enter()
+        form = self.query_one(FetchForm)
+        try:
+            request = form.request(self.workspace.clock())
+        except WrongInput as error:
+            self.deck.tell(error)
             return
-        self._submitted = False
-        self._begin(self.workspace, self._request())
+        if request == self._planned:
+            self._begin(self.workspace, request)
+        elif self._planning is None or self._planning.done():
+            form.tell("planning ...")
+            self._planning = self.start(self._plan(self.workspace, request))
+
+    async def _plan(self, workspace: Workspace, request: FetchRequest) -> None:
+        """Show what a request takes; start it at once when that is little."""
+        job = workspace.plan(request)
+        try:
+            plan: FetchPlan = await job.wait()
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+        except QuarterdeckError:
+            self.query_one(FetchForm).tell()
+            raise
+        if needs_a_second_look(plan):
+            self._planned = request
+            self.query_one(FetchForm).tell(f"{plan_line(plan)}; enter starts")
+        else:
+            self.query_one(FetchForm).tell(plan_line(plan))
+            self._begin(workspace, request)
+
+    def _begin(self, workspace: Workspace, request: FetchRequest) -> None:
+        self._planned = None
+        job = workspace.fetch(request)
+        self._requests[job.id] = request
+        self._boards[job.id] = FetchBoard(cast("Job[object]", job), request.ids)
+        self._show_started(job.id)
+
+    def _show_started(self, job_id: int) -> None:
+        self.tick()
+        jobs = self.query_one("#jobs", ResultTable)
+        jobs.point_at(f"{job_id}")
+        jobs.focus()
+
+    # Keys
 
     @on(ResultTable.Opened)
-    def _fold(self, opened: ResultTable.Opened) -> None:
-        board = self._boards.get(_job_id(opened.key))
-        if board is not None:
-            board.fold()
-            self.tick()
+    def _show_log(self, opened: ResultTable.Opened) -> None:
+        from tui.screens.job_log import JobLog
+
+        job = self._job_under_cursor()
+        if job is not None:
+            self.app.push_screen(JobLog(job, opened.key.partition(" ")[2]))
 
     def action_new(self) -> None:
         """Go to the form."""
-        self._field("ids").enter()
+        self.query_one(FetchForm).field("ids").enter()
+
+    def action_fold(self) -> None:
+        """Hide the series of the job under the cursor, or show them again."""
+        if (job := self._job_under_cursor()) is not None:
+            self._boards[job.id].fold()
+            self.tick()
 
     def action_cancel(self) -> None:
         """Cancel the job under the cursor."""
         if (job := self._job_under_cursor()) is not None:
             job.cancel()
 
+    def action_update(self) -> None:
+        """Bring all stored series to now."""
+        if self.workspace is not None:
+            self._show_started(self.workspace.update().id)
+
     def action_retry(self) -> None:
-        """Start the request of the job under the cursor again."""
-        job = self._job_under_cursor()
-        if self.workspace and job and not job.running and job.id in self._requests:
-            self._begin(self.workspace, self._requests[job.id])
-
-    def _begin(self, workspace: Workspace, request: FetchRequest) -> None:
-        try:
-            job = workspace.fetch(request)
-        except WrongInput as error:
-            self.deck.tell(error)
+        """Start the request of the job under the cursor again, or go on with an unfinished one."""
+        if self.workspace is None:
             return
-        self._requests[job.id] = request
-        self._boards[job.id] = FetchBoard(cast("Job[object]", job), request.ids)
-        self.tick()
-        jobs = self.query_one("#jobs", ResultTable)
-        jobs.point_at(f"{job.id}")
-        jobs.focus()
-
-    def _request(self) -> FetchRequest:
-        from core.fetch import FetchRequest
-
-        hours = self._field("hours").value
-        return FetchRequest(
-            ids=read_ids(self._field("ids").value),
-            bars=read_bars(self._field("bars").value),
-            start=read_optional_time(self._field("start").value),
-            end=read_optional_time(self._field("end").value),
-            hours="regular" if hours == "regular" else "all" if hours == "all" else None,
-        )
-
-    def _tell_problem(self) -> None:
-        wrong = first_problem(self.query(FormField))
-        told = self.query_one("#told", Static)
-        told.set_class(wrong is not None, "-wrong")
-        told.update(f"{wrong.label}: {wrong.problem}" if wrong else _HINT)
-
-    def _field(self, name: str) -> FormField:
-        return next(field for field in self.query(FormField) if field.key == name)
+        job, entry = self._job_under_cursor(), self._entry_under_cursor()
+        if job is not None and not job.running and job.id in self._requests:
+            self._begin(self.workspace, self._requests[job.id])
+        elif entry is not None and "retry" in self._offered:
+            resumed = self.workspace.resume(entry)
+            if resumed is None:
+                self.notify("another process goes on with it", timeout=3)
+            else:
+                self._journal_at = 0.0
+                self._show_started(resumed.id)
 
     def _job_under_cursor(self) -> Job[object] | None:
+        """The job of a row: of its own line, or of the line of one of its series."""
+        number = (self.query_one("#jobs", ResultTable).cursor_key or "").partition(" ")[0]
+        board = self._boards.get(int(number)) if number.isdecimal() else None
+        return board.job if board else None
+
+    def _entry_under_cursor(self) -> JournalEntry | None:
         key = self.query_one("#jobs", ResultTable).cursor_key
-        if key is None or self.workspace is None:
-            return None
-        number = _job_id(key)
-        return next(job for job in self.workspace.jobs.all if job.id == number)
-
-
-def _job_id(key: str) -> int:
-    """The job of a row: of its own line, or of the line of one of its series."""
-    return int(key.partition(" ")[0])
+        return next((entry for entry in self._entries if entry.id == key), None)

@@ -10,6 +10,8 @@ from catalog.events import Event
 from core.fetch_events import (
     ChunkEmpty,
     ChunkReceived,
+    ChunkRequested,
+    ConnectionAwaited,
     FetchPlanned,
     IdCorrected,
     NothingToDo,
@@ -36,6 +38,7 @@ class _SeriesLine:
     name: str
     asked_as: str = ""
     requests: int = 0
+    sent: int = 0
     answered: int = 0
     bars: int = 0
     outcome: str = ""
@@ -48,18 +51,26 @@ class _SeriesLine:
             return 1.0
         return self.answered / self.requests if self.requests else 0.0
 
-    def row(self, job: Job[object]) -> Row:
-        """The line of the series in the table of its job."""
+    def row(self, job: Job[object], held_up: str) -> Row:
+        """The line of the series in the table of its job, which may be held up by something."""
         key = f"{job.id} {self.name}"
         if self.failed:
             return Row(key, (Cell(f"  {self.name}  failed: {self.outcome}", "bad"),))
-        state = Cell(self.outcome, "good") if self.outcome else Cell(self._answers(job))
+        state = Cell(self.outcome, "good") if self.outcome else Cell(self._stands(job, held_up))
         asked_as = f" for {self.asked_as}" if self.asked_as else ""
         return Row(key, (Cell(f"  {self.name}{asked_as}"), state, Cell(f"{self.bars:,}")))
 
-    def _answers(self, job: Job[object]) -> str:
+    def _stands(self, job: Job[object], held_up: str) -> str:
+        """How many requests are answered, and what the next one waits for."""
+        if not self.requests:
+            return "being planned" if job.running else job.snapshot.state
         answers = f"{self.answered}/{self.requests} requests"
-        return answers if job.running else f"{answers}, {job.snapshot.state}"
+        if not job.running:
+            return f"{answers}, {job.snapshot.state}"
+        under_way = self.sent - self.answered
+        if held_up or under_way > 0:
+            return f"{answers}, {held_up or f'{under_way} under way'}"
+        return f"{answers}, waits its turn"
 
 
 COLUMNS = (
@@ -95,7 +106,12 @@ class FetchBoard:
         yield self._job_row()
         if self._shows_series:
             for series in self._lines.values():
-                yield series.row(self._job)
+                yield series.row(self._job, self._waiting)
+
+    @property
+    def job(self) -> Job[object]:
+        """The fetch it is about."""
+        return self._job
 
     @property
     def _shows_series(self) -> bool:
@@ -141,8 +157,11 @@ class FetchBoard:
         return self._lines[name]
 
     def _take(self, event: Event) -> None:
-        self._waiting = ""
+        if not isinstance(event, ChunkRequested):
+            self._waiting = ""
         match event:
+            case ChunkRequested():
+                self._line(event.series.instrument_id).sent += 1
             case IdCorrected(typed, canonical):
                 self._typed[canonical] = typed
             case FetchPlanned(series, requests, _):
@@ -163,3 +182,5 @@ class FetchBoard:
                 line.outcome, line.failed = f"{title}, {reason}", True
             case PacingWait(seconds, _):
                 self._waiting = f"waiting {seconds:.0f} s: pacing"
+            case ConnectionAwaited():
+                self._waiting = "paused: no broker"

@@ -12,8 +12,32 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Label
+
+TURN_FIELDS: tuple[BindingType, ...] = (
+    Binding("tab", "app.focus_next", show=False, priority=True),
+    Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+)
+"""For screens with forms. As priority bindings they act before the keys behind them are handed
+out: else what is typed fast after a tab goes to the field before it."""
+
+
+class LastWord(Suggester):
+    """Completes the last word of what is typed, of words that may change; right arrow takes it."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self.words = tuple(words)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole text, its last word completed; None where no word begins like it."""
+        start = max(value.rfind(" "), value.rfind(",")) + 1
+        begun = value[start:].upper()
+        found = (word for word in self.words if begun and word.upper().startswith(begun))
+        word = next(found, None)
+        return value + word[len(begun) :] if word else None
 
 
 class Choice(Widget, can_focus=True):
@@ -74,6 +98,7 @@ class FormField(Horizontal):
         *,
         placeholder: str = "",
         choices: tuple[str, ...] = (),
+        suggester: Suggester | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, classes=classes)
@@ -82,7 +107,7 @@ class FormField(Horizontal):
         self._entry: Choice | Input = (
             Choice(choices, value)
             if choices
-            else Input(value, placeholder, compact=True, select_on_focus=False)
+            else Input(value, placeholder, compact=True, suggester=suggester)
         )
         if isinstance(self._entry, Input):
             # A blinking cursor sends 3 KB a second over a slow line.
