@@ -35,8 +35,10 @@ def simulate(task: Task, send: Callable[[Progress], None]) -> Outcome:
     run.run(send)
     logger_flush()
     logging_sync_to_disk()
-    ended = run.ended()
-    return settle(task, run.holdings(), run.accounts.cash, ended)
+    ended, holdings, venues = run.ended(), run.holdings(), tuple(run.accounts.cash)
+    run.engine.dispose()
+    del run  # what the engine held is free for the figures
+    return settle(task, holdings, venues, ended)
 
 
 class Simulation:

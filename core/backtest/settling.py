@@ -126,10 +126,12 @@ def _equity(
         markets = [holding.marks for holding in holdings if holding.currency == currency]
         names = {market.instrument_id for market in markets}
         own = [fill for fill in fills if fill.instrument_id in names]
-        rate = rates.at(currency, ts) if rates.foreign else 1.0
         _, worth, held = equity_curve(float(amount), markets, own, ts)
-        value += worth * rate
-        gross += held * rate
+        if rates.foreign:
+            rate = rates.at(currency, ts)
+            worth, held = worth * rate, held * rate
+        value += worth
+        gross += held
     held_main = held_from_the_start(cash, main.marks, ts)
     if rates.foreign and len(held_main):
         rate = rates.at(main.currency, ts)

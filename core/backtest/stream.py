@@ -6,11 +6,11 @@ in memory, 16 bytes a bar. Imports Nautilus: for worker processes only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -109,22 +109,23 @@ def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> St
     `WrongInput` when the files do not go together.
     """
     ordered = tuple(sorted(files))
-    kinds, stamps, closes, traded = set(), [], [], False
-    for file in ordered:
-        for batch in _read(file, ["close", "volume", "ts_init"]):
-            stamps.append(int64s(batch["ts_init"]))
-            closes.append(np.from_dlpack(_floats(batch["close"])))
-            traded = traded or bool(pc.max(batch["volume"]).as_py())
-        kinds.add(_precisions(file))
+    heads = [_head(file) for file in ordered]
+    count, kinds = sum(head.rows for head in heads), {head.precisions for head in heads}
     if len(kinds) > 1:
         raise WrongInput(
             f"the files of {series} have different precisions",
             "Nautilus would reject every order of one part",
             "fetch the series again",
         )
-    if not stamps:
+    if not count:
         return None
-    ts = np.concatenate(stamps)
+    ts, close = np.empty(count, np.int64), np.empty(count)
+    done, traded = 0, False
+    for file in ordered:
+        for batch in _read(file, ["close", "volume", "ts_init"]):
+            rows = slice(done, done := done + len(batch))
+            ts[rows], close[rows] = int64s(batch["ts_init"]), _floats(batch["close"])
+            traded = traded or bool(pc.max(batch["volume"]).as_py())
     if np.any(ts[1:] <= ts[:-1]):
         raise DataUnavailable(
             f"the bars of {series} are not in time order, each stamp once",
@@ -134,12 +135,11 @@ def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> St
     first, end = (int(row) for row in np.searchsorted(ts, interval, "right"))
     if first == end:
         return None
-    close = np.concatenate(closes)[first:end]
-    return Stream(series, ordered, first, ts[first:end], close, *kinds.pop(), traded)
+    return Stream(series, ordered, first, ts[first:end], close[first:end], *kinds.pop(), traded)
 
 
-def _floats(column: pa.ChunkedArray) -> Any:
-    return column.cast(pa.float64()).combine_chunks()
+def _floats(column: pa.ChunkedArray) -> Floats:
+    return cast(Floats, np.from_dlpack(column.cast(pa.float64()).combine_chunks()))
 
 
 def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
@@ -158,28 +158,39 @@ def _read(file: Path, columns: list[str]) -> Iterator[pa.Table]:
         raise _unreadable(file, error) from error
 
 
-def _precisions(file: Path) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a file says of its bars: how many, and the decimals of prices and volumes."""
+
+    rows: int
+    precisions: tuple[int, int]
+
+
+def _head(file: Path) -> _Head:
     try:
-        metadata = _metadata(file)
-        return int(metadata[b"price_precision"]), int(metadata[b"size_precision"])
+        if file.suffix == ARROW:
+            with pa.memory_map(str(file)) as source:
+                reader = pa.ipc.open_file(source)
+                metadata = reader.schema.metadata
+                rows = sum(batch.num_rows for batch in _batches_of(reader))
+        else:
+            with _parquet(file) as parquet:
+                rows, metadata = parquet.metadata.num_rows, parquet.schema_arrow.metadata
+        precisions = int(metadata[b"price_precision"]), int(metadata[b"size_precision"])
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from error
-
-
-def _metadata(file: Path) -> Mapping[bytes, bytes]:
-    if file.suffix == ARROW:
-        with pa.memory_map(str(file)) as source:
-            return dict(pa.ipc.open_file(source).schema.metadata)
-    with _parquet(file) as parquet:
-        return dict(parquet.schema_arrow.metadata)
+    return _Head(rows, precisions)
 
 
 def _arrow_batches(file: Path) -> Iterator[pa.RecordBatch]:
     """The batches of a file that is mapped into memory, which other workers share."""
     with pa.memory_map(str(file)) as source:
-        reader = pa.ipc.open_file(source)
-        for number in range(reader.num_record_batches):
-            yield reader.get_batch(number)
+        yield from _batches_of(pa.ipc.open_file(source))
+
+
+def _batches_of(reader: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
+    for number in range(reader.num_record_batches):
+        yield reader.get_batch(number)
 
 
 def _parquet_batches(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:

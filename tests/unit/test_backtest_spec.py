@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.errors import WrongInput
 from catalog.events import as_record
 from catalog.series import BarSpec, Series
 from catalog.sessions import Sessions
 from core.backtest.spec import Cash, RunSpec
-from core.backtest.trading_dates import trading_dates
+from core.backtest.trading_dates import merged_dates, trading_dates
 from core.backtest.venues import detect_venue
 
 MINUTES = BarSpec(1, "MINUTE")
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 def series(instrument_id: str) -> Series:
@@ -104,3 +109,60 @@ def test_daily_bars_carry_their_date() -> None:
     stamps = np.array([at("2024-01-03 00:00") - 1, at("2024-01-04 00:00") - 1])
     got = trading_dates(stamps, BarSpec(1, "DAY"), None, "Asia/Tokyo")
     assert got.tolist() == [day("2024-01-02"), day("2024-01-03")]
+
+
+@given(
+    st.lists(st.integers(at("2020-01-01"), at("2026-12-31")), min_size=1, max_size=50),
+    st.sampled_from(["America/New_York", "Asia/Tokyo", "Europe/London", "America/Sao_Paulo"]),
+)
+def test_without_sessions_the_date_is_that_of_a_clock_at_the_exchange(
+    opens: list[int], zone: str
+) -> None:
+    stamps = np.array(sorted(opens)) // 60_000_000_000 * 60_000_000_000
+    clock = [
+        datetime.fromtimestamp((stamp - 60_000_000_000) / 1e9, ZoneInfo(zone)).date()
+        for stamp in stamps.tolist()
+    ]
+    got = trading_dates(stamps, MINUTES, None, zone)
+    assert [date.fromordinal(one + EPOCH) for one in got.tolist()] == clock
+
+
+def test_markets_together_have_the_later_date_where_they_disagree() -> None:
+    """New York has closed, Chicago trades on for a minute and begins its next session."""
+    stock = np.array([at("2024-01-02 20:59"), at("2024-01-02 21:00"), at("2024-01-03 14:31")])
+    future = np.array([at("2024-01-02 21:00"), at("2024-01-02 21:01"), at("2024-01-02 23:01")])
+    second, third = day("2024-01-02"), day("2024-01-03")
+    together = np.unique(np.concatenate([stock, future]))
+    got = merged_dates(
+        together,
+        [
+            (stock, np.array([second, second, third])),
+            (future, np.array([second, second, third])),
+        ],
+    )
+    assert got.tolist() == [second, second, second, third, third]
+
+
+def test_cash_may_be_several_amounts() -> None:
+    spec = RunSpec("buy_and_hold", cash="60,000 USD, 40_000.50 eur")
+    assert spec.all_cash() == (Cash(Decimal(60_000), "USD"), Cash(Decimal("40000.50"), "EUR"))
+    with pytest.raises(WrongInput, match="names a currency twice"):
+        RunSpec("buy_and_hold", cash="1 USD, 2 USD").all_cash()
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"account": "loan"},
+        {"oms": "both"},
+        {"leverage": -1.0},
+        {"slippage": 1.5},
+        {"warm_up": -1},
+        {"fees": "per_contract:much"},
+        {"fees": "per_contract:-1"},
+        {"fees": "my fees"},
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(terms: dict[str, Any]) -> None:
+    with pytest.raises(WrongInput):
+        RunSpec("buy_and_hold", instruments=("A.X",), **terms).check()
