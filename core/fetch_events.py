@@ -163,6 +163,20 @@ class BarsRounded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BarsReordered(Event):
+    """Bars of one answer that were not in order of time; they are now."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    series: Series
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.series}: {self.count:,} bars of an answer came out of order"
+
+
+@dataclass(frozen=True, slots=True)
 class PacingWait(Event):
     """The broker holds requests back; the fetch waits and asks again."""
 

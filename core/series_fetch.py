@@ -24,6 +24,7 @@ from catalog.store import Catalog
 from core.asking import PatientBroker
 from core.fetch_events import (
     BarsRejected,
+    BarsReordered,
     BarsRevised,
     BarsRounded,
     ChunkEmpty,
@@ -220,7 +221,11 @@ class SeriesFetch:
             seconds = time.monotonic() - sent
             return answer
 
-        return await self._broker.ask(ask, known=True), seconds
+        answer = await self._broker.ask(ask, known=True)
+        if isinstance(answer, Empty):
+            # It will not be asked for again: said twice, it is believed.
+            answer = await self._broker.ask(ask, known=True)
+        return answer, seconds
 
     async def _revise(self, plan: SeriesPlan, bars: BarColumns, held: list[Interval]) -> None:
         """Compare what is held with the broker's bars of now; replace what was corrected.
@@ -313,6 +318,8 @@ class SeriesFetch:
             first = read.rejects[0]
             self._rejects.extend(read.rejects)
             self._report(BarsRejected(series, len(read.rejects), first.stamp, first.reason))
+        if read.reordered:
+            self._report(BarsReordered(series, read.reordered))
         if read.rounded_prices or read.rounded_volumes:
             self._report(BarsRounded(series, read.rounded_prices, read.rounded_volumes))
 

@@ -56,23 +56,27 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class BarsRead:
-    """The bars taken, those not taken, and how many had a price or a volume rounded."""
+    """The bars taken, those not taken, how many had a price or a volume rounded, and how many came
+    later than one that follows them."""
 
     columns: BarColumns
     rejects: tuple[Reject, ...]
     rounded_prices: int
     rounded_volumes: int
+    reordered: int
 
 
 def read_bars(bars: Sequence[BarData], spec: BarSpec, scale: PriceScale) -> BarsRead:
-    """Turn the bars of one answer into columns.
+    """Turn the bars of one answer into columns, put in order.
 
     Prices off the tick are rounded half-even to it; a MID lies between ticks by nature and is
     rounded to the precision. A volume of -1 means none; fractional volumes are rounded half-up to
-    the size precision. Bars out of order, doubled, with prices outside high and low, not positive
+    the size precision. Bars that come twice, with prices outside high and low, not positive
     or missing, or with a negative volume are rejected.
     """
-    stamps = np.array([_stamp(bar.date, spec) for bar in bars], dtype=np.int64)
+    told = np.array([_stamp(bar.date, spec) for bar in bars], dtype=np.int64)
+    order = np.argsort(told, kind="stable")
+    stamps, bars = told[order], [bars[row] for row in order.tolist()]
     raw = [
         np.array([getattr(bar, name) for bar in bars], dtype=np.float64)
         for name in ("open", "high", "low", "close", "volume")
@@ -105,6 +109,7 @@ def read_bars(bars: Sequence[BarData], spec: BarSpec, scale: PriceScale) -> Bars
         ),
         int(np.any([moved for _, moved in on_grid], axis=0).sum()),
         int((volumes != np.round(scaled_sizes, _TICK_NOISE_DIGITS)).sum()),
+        int((told < np.maximum.accumulate(told)).sum()),
     )
 
 
@@ -156,14 +161,7 @@ def _reasons(
         ]
         if not allow_negative:
             checks.append(("a price is not positive", (table <= 0).any(axis=0)))
-    # Each stamp against the latest before it.
-    latest = np.maximum.accumulate(stamps[:-1]) if len(stamps) > 1 else stamps[:0]
-    behind = np.concatenate([np.zeros(min(1, len(stamps)), dtype=np.int64), stamps[1:] - latest])
-    later = np.arange(len(stamps)) > 0
-    checks += [
-        ("it is there twice", later & (behind == 0)),
-        ("it is out of order", later & (behind < 0)),
-    ]
+    checks.append(("it is there twice", np.diff(stamps, prepend=-1) == 0))
     reasons: list[str | None] = [None] * len(stamps)
     for reason, found in reversed(checks):
         for row in np.flatnonzero(found):
