@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -134,7 +134,8 @@ def plan_import(catalog: Catalog, request: ImportRequest) -> ImportPlan:
     when bars must not mix with those stored, or when the catalog holds simulated bars.
     """
     catalog.require_origin("real")
-    series = request.series
+    series = canonical(catalog, request.series)
+    request = replace(request, series=series)
     stored = catalog.instrument(series.instrument_id)
     raw = [read_raw(path, request.columns) for path in request.paths]
     reading = _reading(catalog, request, stored)
@@ -192,6 +193,12 @@ def import_bars(catalog: Catalog, plan: ImportPlan, report: Report = ignore) -> 
         report(RowsRejected(plan.request.series, plan.rows.rejects))
     report(BarsImported(plan.request.series, plan.adding, plan.replaced))
     return plan.adding
+
+
+def canonical(catalog: Catalog, series: Series) -> Series:
+    """The series under the id that its instrument is stored by, where the typed one is known to
+    mean another: `GDX.NASDAQ` is `GDX.ARCA`."""
+    return Series(catalog.alias(series.instrument_id) or series.instrument_id, series.spec)
 
 
 def typed_series(text: str) -> Series:

@@ -175,6 +175,17 @@ def test_nothing_is_imported_among_simulated_bars(catalog: Catalog, tmp_path: Pa
         plan_import(catalog, ImportRequest((tmp_path / "any.csv",), AAPL))
 
 
+def test_bars_of_a_known_other_name_join_the_series_of_their_instrument(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    catalog.store_instrument(definition(AAPL, info={"source": "real"}), origin="real")
+    catalog.add_alias("AAPL.ISLAND", "AAPL.NASDAQ", 265598)
+    path = as_csv(tmp_path, bars(AAPL, 5))
+    typed = typed_series("AAPL.ISLAND-1-MINUTE")
+    assert imported(catalog, ImportRequest((path,), typed, stamps="close", hours="all")).new == 5
+    assert [one.series for one in catalog.list_series()] == [AAPL]
+
+
 def test_bars_outside_regular_hours_must_be_called_what_they_are(
     catalog: Catalog, tmp_path: Path
 ) -> None:

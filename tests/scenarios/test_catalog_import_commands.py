@@ -136,3 +136,13 @@ def test_an_old_catalog_comes_over_and_is_told_of(run: Run) -> None:
     assert len(done.summary["left"]) == 3
     assert {one["new"] for one in done.summary["series"]} == {2, 3, 5, 13}
     assert len(done.told("not_migrated")) == 3
+
+
+def test_nothing_real_goes_into_the_catalog_of_a_demonstration(run: Run, tmp_path: Path) -> None:
+    file = minutes(tmp_path / "aapl.csv")
+    for command in (
+        ("import", str(file), "--series", MINUTES, *TOLD),
+        ("migrate", str(MADE_BY_1X)),
+    ):
+        refused = run(*command, "--profile", "demo")
+        assert (refused.code, "--profile" in refused.err) == (2, True)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from catalog.errors import WrongInput
-from catalog.series import Series
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -95,6 +94,7 @@ def import_files(
         requests = [request(tuple(files), typed_series(series))]
 
     async def work(workspace: Workspace) -> int:
+        _refuse_demo(workspace)
         records = []
         for each in requests:
             plan, bars = await _import(workspace, each, invocation.output, dry_run=dry_run)
@@ -119,20 +119,22 @@ def export(
 ) -> None:
     """Export bars to CSV, Parquet or Arrow; a bar carries the time it closes, in UTC."""
     from catalog.exporting import FORMATS, export_bars, export_name
+    from catalog.importing import canonical, typed_series
 
     invocation: Invocation = context.obj
     ending = to.suffix.removeprefix(".")
     named: Format = next((one for one in FORMATS if one == ending), "csv")
     chosen = named if kind is None else kind
-    wanted = [_series(one) for one in series]
-    several = len(wanted) > 1 or to.is_dir()
+    typed = [typed_series(one) for one in series]
+    several = len(typed) > 1 or to.is_dir()
 
     async def work(workspace: Workspace) -> int:
         from core.held_range import held_range
         from core.writing import write
 
         records: list[dict[str, object]] = []
-        for one in wanted:
+        for each in typed:
+            one = await asyncio.to_thread(canonical, workspace.catalog, each)
             span = await asyncio.to_thread(held_range, workspace.catalog, one, start, end)
             path = to / export_name(one, chosen) if several else to
             step = partial(
@@ -154,15 +156,18 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a series or a range of it; `catalog undo` puts it back within 7 days."""
+    from catalog.deleting import count_bars, delete_bars
+    from catalog.importing import canonical, typed_series
+
     invocation: Invocation = context.obj
-    wanted = [_series(one) for one in series]
+    typed = [typed_series(one) for one in series]
 
     async def work(workspace: Workspace) -> int:
-        from catalog.deleting import count_bars, delete_bars
         from core.held_range import held_range
         from core.writing import write
 
         catalog = workspace.catalog
+        wanted = [await asyncio.to_thread(canonical, catalog, each) for each in typed]
         spans = [await asyncio.to_thread(held_range, catalog, one, start, end) for one in wanted]
         for one, span in zip(wanted, spans, strict=True):
             bars = await asyncio.to_thread(count_bars, catalog, one, span)
@@ -198,6 +203,7 @@ def migrate(
         from catalog import migrating
         from core.writing import write
 
+        _refuse_demo(workspace)
         output = invocation.output
         step = partial(migrating.migrate, workspace.catalog, old, hours=hours, dry_run=dry_run)
         done = await write(step, output.event)
@@ -325,10 +331,14 @@ def _columns(pairs: list[str]) -> dict[str, str]:
     return columns
 
 
-def _series(text: str) -> Series:
-    from catalog.importing import typed_series
-
-    return typed_series(text)
+def _refuse_demo(workspace: Workspace) -> None:
+    """A demonstration's catalog holds simulated bars, if not yet then soon."""
+    if workspace.profile.simulated:
+        raise WrongInput(
+            f"the profile {workspace.profile.name} is for simulated bars",
+            "what is imported is real",
+            "choose another profile with --profile",
+        )
 
 
 def _confirm(output: Output) -> None:
