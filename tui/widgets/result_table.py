@@ -293,7 +293,8 @@ class ResultTable(FilteredView):
                 widths[at] = max(self.scrollable_size.width - others, 8)
         self._widths = widths
         told = self.size.height - self.rows_in_view
-        self.virtual_size = Size(self.scrollable_size.width, len(self._rows) + self._title_lines + told)
+        height = len(self._rows) + self._title_lines + told
+        self.virtual_size = Size(self.scrollable_size.width, height)
 
     def _line(self, cells: Sequence[Cell], plain: Style) -> list[Segment]:
         segments = [Segment("  ", plain)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +14,7 @@ from textual.widgets import ContentSwitcher, Static
 from catalog.errors import QuarterdeckError
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
-from tui.widgets.lines import Line, LinePanel
+from tui.widgets.lines import LinePanel
 from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_figures import figures
 from tui.widgets.result_rows import TONE_STYLES
@@ -34,16 +33,7 @@ _FIGURE_WIDTHS = ((8, 9), (7, 9))
 class RunLog(LinePanel):
     """The log of one run, read from its beginning."""
 
-    def show(self, lines: Iterable[Line]) -> None:
-        """Show these lines in place of those before."""
-        self._lines.clear()
-        self._lines.extend(lines)
-        self._draw_again()
-        self.scroll_home(animate=False)
-
-    def _show(self, *, to_the_end: bool) -> None:
-        del to_the_end  # it does not grow
-        super()._show(to_the_end=False)
+    FOLLOWS: ClassVar[bool] = False
 
 
 class ResultView(Vertical):
