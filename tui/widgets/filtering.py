@@ -25,7 +25,7 @@ class FilteredView(ScrollView, can_focus=True):
             "slash",
             "filter",
             "filter",
-            tooltip="Show only the lines that contain some words; esc clears",
+            tooltip="Only lines that contain some words; esc clears",
             id="filter",
         ),
         Binding("escape", "clear_filter", "all lines", show=False, tooltip="Clear the filter"),

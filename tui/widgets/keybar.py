@@ -45,6 +45,8 @@ class KeyBar(Widget):
             if focused is not None and typing and len(binding.key) == 1:
                 continue
             here[binding.action] = (self.app.get_key_display(binding), binding.description)
+        if "filter" in here:  # as everywhere: after what is special here
+            here["filter"] = here.pop("filter")
         return list(here.values()), list(_IN_A_FIELD if typing else _EVERYWHERE)
 
 

@@ -49,7 +49,7 @@ class ResultTable(FilteredView):
         Binding("g,home", "edge(0)", show=False),
         Binding("G,end", "edge(-1)", show=False),
         Binding("enter", "open", "open"),
-        Binding("space", "mark", "mark", tooltip="Mark the row, or not; keys act on all marked"),
+        Binding("space", "mark", "mark", tooltip="Mark the row; keys act on all marked ones"),
         Binding("o", "sort", "sort", show=False, tooltip="Sort by the next column", id="sort"),
         Binding("O", "reverse", "reverse", show=False, tooltip="Turn the order", id="reverse"),
         Binding("Y", "copy_row", "copy row", show=False, tooltip="Copy the row", id="copy_row"),
