@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from catalog.events import Event, Level
 from catalog.series import NANOS_PER_SECOND, Series
+from core.ibkr.session_events import PacingWait as PacingWait
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,20 +175,6 @@ class BarsReordered(Event):
 
     def __str__(self) -> str:
         return f"{self.series}: {self.count:,} bars of an answer came out of order"
-
-
-@dataclass(frozen=True, slots=True)
-class PacingWait(Event):
-    """The broker holds requests back; the fetch waits and asks again."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
-
-    seconds: float
-    rule: str
-
-    def __str__(self) -> str:
-        return f"waiting {self.seconds:g} s before asking again: {self.rule}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ class _Planning:
                 contract,
                 what=what_to_show(self.request.bars, self.lookup.info["sec_type"]),
                 regular_hours=self.hours == "regular",
+                report=self.report,
             )
         )
         if not isinstance(head, datetime):

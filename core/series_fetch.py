@@ -217,6 +217,7 @@ class SeriesFetch:
                 bar_size=bar_size(plan.series.spec),
                 what=what_to_show(plan.series.spec, self._known.info["sec_type"]),
                 regular_hours=plan.hours == "regular",
+                report=self._report,
             )
             seconds = time.monotonic() - sent
             return answer

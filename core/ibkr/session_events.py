@@ -85,15 +85,15 @@ class Reconnecting(Event):
 
 @dataclass(frozen=True, slots=True)
 class PacingWait(Event):
-    """A request is held back so as not to break a rule of the broker; 0 seconds: until one of
-    the open ones ends."""
+    """A request is held back: by us, so as not to break a rule of the broker, or after the broker
+    said that one was broken. 0 seconds: until one of the open requests ends."""
 
-    channel: ClassVar[str] = "session"
+    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.WARNING
 
     seconds: float
     rule: str
 
     def __str__(self) -> str:
-        how_long = f"{self.seconds:,.0f} s" if self.seconds else "for an answer"
-        return f"waiting {how_long}, IBKR's rule: {self.rule}"
+        how_long = f"{self.seconds:,.0f} s" if self.seconds else "until a request ends"
+        return f"waiting {how_long} before asking: {self.rule}"
