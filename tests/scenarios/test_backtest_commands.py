@@ -1,0 +1,183 @@
+"""From a sweep to a run one keeps: the history by commands, with no broker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.errors import QuarterdeckError
+from core.options import Options
+from tests.benchmarks.workspaces import SERIES, spec_of, workspace_with_minutes
+from tests.scenarios.commands import Ended
+from tui.cli import global_options
+from tui.commands.app import run_command
+from tui.output import Output
+
+NOBODY = 1
+MINUTES = 3_000
+WHAT = (
+    *("sma_crossover", "--instrument", SERIES.instrument_id, "--bars", str(SERIES.spec)),
+    *("--start", spec_of(MINUTES).start, "--end", spec_of(MINUTES).end, "--source", "catalog"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A shell whose commands run in this process, which has their imports already."""
+
+    home: Path
+
+    def run(self, *arguments: str) -> Ended:
+        """Run `quarterdeck` with these arguments."""
+        known, rest = global_options().parse_known_args(arguments)
+        output, out, err = Output(as_json=known.json), io.StringIO(), io.StringIO()
+        options = Options(home=self.home, port=NOBODY)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = run_command(rest, options, output)
+            except QuarterdeckError as error:
+                output.error(error)
+                code = error.exit_code
+        return Ended(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Here:
+    """A home whose catalog holds some days of minutes, made up here."""
+    home = tmp_path_factory.mktemp("home")
+
+    async def fill() -> None:
+        async with workspace_with_minutes(home, MINUTES):
+            pass
+
+    asyncio.run(fill())
+    return Here(home)
+
+
+def sweep(shell: Here, *more: str) -> Ended:
+    grid = ("--grid", "fast_period=5:10:5", "--grid", "slow_period=10,30")
+    return shell.run("sweep", *WHAT, *grid, "--sort", "total_return", *more)
+
+
+@pytest.fixture(scope="module")
+def swept(shell: Here) -> dict[str, Any]:
+    """The summary of a sweep of four runs, of which one cannot be."""
+    ended = sweep(shell, "--json")
+    assert ended.code == 0, ended.err
+    assert len(ended.told("sweep_run_ended")) == 3
+    assert len(ended.told("sweep_run_failed")) == 1
+    return ended.summary
+
+
+def test_a_sweep_shows_the_best_first_and_asked_again_runs_nothing(
+    shell: Here, swept: dict[str, Any]
+) -> None:
+    gains = [run["metrics"]["total_return"] for run in swept["runs"] if run["metrics"]]
+    assert gains == sorted(gains, reverse=True)
+    assert swept["runs"][-1]["parameters"] == {"fast_period": 10, "slow_period": 10}
+    assert "fast_period must be less than slow_period" in swept["runs"][-1]["error"]
+    again = sweep(shell)
+    assert again.code == 0
+    assert f"sweep {swept['sweep_id']} of 4 runs, 3 are there already, 1 cannot be" in again.out
+    assert swept["runs"][0]["run_id"] in again.out
+
+
+def test_runs_are_found_again_by_sweep_metric_note_tag_and_star(
+    shell: Here, swept: dict[str, Any]
+) -> None:
+    best = swept["runs"][0]["run_id"]
+    assert shell.run("backtest", "note", best, "worth a look").code == 0
+    assert "#keep" in shell.run("backtest", "tag", best, "keep", "maybe").out
+    assert shell.run("backtest", "star", best).out.startswith(f"{best} starred #keep #maybe")
+    listed = shell.run(
+        *("backtest", "list", "--sweep", swept["sweep_id"], "--sort", "turnover", "--json")
+    ).summary["runs"]
+    turnovers = [run["metrics"]["turnover"] for run in listed]
+    assert len(turnovers) == 3
+    assert turnovers == sorted(turnovers)
+    found = shell.run("backtest", "list", "--search", "look keep", "--starred", "--json").summary
+    assert [run["run_id"] for run in found["runs"]] == [best]
+    assert found["runs"][0]["remarks"]["note"] == "worth a look"
+
+
+def test_runs_are_compared_with_what_differs_marked(shell: Here, swept: dict[str, Any]) -> None:
+    ids = [run["run_id"] for run in swept["runs"][:2]]
+    told = shell.run("backtest", "compare", *ids, "--json").summary
+    differing = {name for name, one in told["settings"].items() if one["differs"]}
+    assert differing and differing <= {"fast_period", "slow_period"}
+    assert told["figures"]["total_return"]["best"] == [0]
+    alone = shell.run("backtest", "compare", ids[0])
+    assert alone.code == 2
+    assert "2 to 10" in alone.err
+
+
+def test_a_run_is_repeated_as_it_was_and_with_other_parameters(
+    shell: Here, swept: dict[str, Any]
+) -> None:
+    best = swept["runs"][0]
+    same = shell.run("backtest", "reproduce", best["run_id"], "--json")
+    assert same.code == 0, same.err
+    assert (same.summary["same"], same.summary["changed"]) == (True, [])
+    assert same.summary["fills"] > 10
+    other = shell.run("backtest", "rerun", best["run_id"], "--param", "slow_period=45", "--json")
+    assert other.summary["spec"]["parameters"] == {**best["parameters"], "slow_period": "45"}
+    gone = shell.run("backtest", "delete", other.summary["run_id"])
+    assert gone.code == 0
+    assert shell.run("backtest", "show", other.summary["run_id"]).code == 2
+
+
+def test_a_run_is_shown_with_its_benchmark_and_exported(
+    shell: Here, swept: dict[str, Any], tmp_path: Path
+) -> None:
+    best = swept["runs"][0]
+    shown = shell.run("backtest", "show", best["run_id"])
+    assert f"{SERIES.instrument_id} held" in shown.out
+    assert "SIMULATED" in shown.out
+    assert (
+        shell.run(
+            *(
+                "backtest",
+                "export",
+                best["run_id"],
+                "--format",
+                "csv",
+                "--to",
+                str(tmp_path / "csv"),
+            )
+        ).code
+        == 0
+    )
+    rows = list(csv.DictReader((tmp_path / "csv" / "trades.csv").open()))
+    assert sum(row["exit_ts"] != "" for row in rows) == best["metrics"]["trades"]
+    file = tmp_path / "run.json"
+    assert (
+        shell.run("backtest", "export", best["run_id"], "--format", "json", "--to", str(file)).code
+        == 0
+    )
+    assert json.loads(file.read_text())["result"]["metrics"] == best["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("backtest", "list", "--sort", "luck"), "sharpe"),
+        (("sweep", *WHAT, "--grid", "fast_period"), "fast_period=5:20:5"),
+        (("backtest", "star", "no-such-run"), "no-such-run"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(
+    shell: Here, arguments: tuple[str, ...], word: str
+) -> None:
+    # With a run or without, the folder of runs is there.
+    (shell.home / "runs").mkdir(exist_ok=True)
+    ended = shell.run(*arguments)
+    assert ended.code == 2
+    assert word in ended.err
