@@ -28,11 +28,13 @@ class Glyphs:
     down: str
     buy: str
     sell: str
+    dot: str
+    cursor: str
     ascii: bool = False
 
 
-_BLOCKS = Glyphs("braille", "│", "█", "▒", "▲", "▼")
-_LETTERS = Glyphs("*", "|", "#", "o", "^", "v", ascii=True)
+_BLOCKS = Glyphs("braille", "│", "█", "▒", "▲", "▼", "·", "┊")
+_LETTERS = Glyphs("*", "|", "#", "o", "^", "v", ".", ":", ascii=True)
 
 
 def glyphs_for(ascii: bool | None) -> Glyphs:

@@ -1,4 +1,4 @@
-"""Charts as text: equity, drawdown, candles. For the screens and for the command line alike.
+"""Charts as text: equity, drawdown, candles, distributions. For the screens and the command line.
 
 Pure functions from columns of data to lines of text, each exactly `width` cells wide and `height`
 lines high, with colours as ANSI sequences; `ascii` None is what the terminal can show. The
@@ -9,18 +9,35 @@ the columns can show before plotext gets it: plotext pays for every point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import plotext
 
 from catalog.columns import BarColumns, Floats, Ints
+from catalog.layout import NANOS_PER_DAY
 from tui.chart_frame import PLOTEXT, Frame, Glyphs, begin, finish, glyphs_for
-from tui.ticks import time_ticks
+from tui.ticks import number_labels, round_ticks, time_ticks
 
 _TICK_CELLS = 9
 _ROOM_FOR_DRAWDOWN = 8
+_ROOM_FOR_TITLE = 5
 _WIDEST_SLOT = 6
+_FEWEST_BIN_CELLS = 2
+_LETTER_TINTS = (
+    "cyan",
+    "magenta",
+    "yellow",
+    "green",
+    "blue",
+    "red",
+    "white",
+    "cyan+",
+    "red+",
+    "blue+",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +55,14 @@ def equity_chart(
     height: int,
     *,
     cash: float,
+    benchmark: Floats | None = None,
     zone: str = "UTC",
     ascii: bool | None = None,
     colour: bool = True,
 ) -> str:
     """Draw equity at stamps `ts` (ns UTC) and, where there is room, its drawdown below it.
+
+    A `benchmark` of as many values is dotted behind it.
 
     The drawdown is in percent of the highest equity so far; the starting `cash` is the first of
     them. Each column shows the lowest and the highest value in it, so that no spike is lost.
@@ -51,20 +71,103 @@ def equity_chart(
         return _nothing(width, height, "equity")
     lower_height = max(height * 2 // 5, 4) if height >= _ROOM_FOR_DRAWDOWN else 0
     upper_height = height - lower_height
-    upper = Frame.around(equity, width, upper_height, title="equity", dates=not lower_height)
     glyphs = glyphs_for(ascii)
+    curves = [_Curve(equity, "cyan", glyphs.line)]
+    title, below = "equity", "drawdown" if lower_height > _ROOM_FOR_TITLE else ""
+    if benchmark is not None and len(benchmark):
+        curves.insert(0, _Curve(benchmark, "gray", glyphs.dot))
+        title += f"   {glyphs.dot} held"
+    if lower_height and not below:
+        title += "   below it: drawdown"
+    values = np.concatenate([curve.values for curve in curves])
+    upper = Frame.around(values, width, upper_height, title=title, dates=not lower_height)
     if not lower_height:
-        return _line(upper, ts, equity, zone, "cyan", glyphs, colour=colour)
+        return _lines(upper, ts, curves, zone, glyphs, colour=colour)
     falls = _falls(equity, cash)
-    title = "drawdown" if lower_height > 5 else ""
-    lower = Frame.around(falls, width, lower_height, title=title, suffix="%")
+    lower = Frame.around(falls, width, lower_height, title=below, suffix="%")
     label_width = max(upper.label_width, lower.label_width)
+    fall = [_Curve(falls, "red", glyphs.line)]
     return "\n".join(
         [
-            _line(upper.aligned(label_width), ts, equity, zone, "cyan", glyphs, colour=colour),
-            _line(lower.aligned(label_width), ts, falls, zone, "red", glyphs, colour=colour),
+            _lines(upper.aligned(label_width), ts, curves, zone, glyphs, colour=colour),
+            _lines(lower.aligned(label_width), ts, fall, zone, glyphs, colour=colour),
         ]
     )
+
+
+def line_chart(
+    ts: Ints,
+    values: Floats,
+    width: int,
+    height: int,
+    *,
+    title: str,
+    zone: str = "UTC",
+    ascii: bool | None = None,
+    colour: bool = True,
+) -> str:
+    """Draw values at stamps `ts` (ns UTC); those that are nan leave a hole."""
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return _nothing(width, height, title)
+    glyphs = glyphs_for(ascii)
+    frame = Frame.around(known, width, height, title=title)
+    return _lines(frame, ts, [_Curve(values, "cyan", glyphs.line)], zone, glyphs, colour=colour)
+
+
+def growth_chart(
+    ts: Ints,
+    growth: Sequence[Floats],
+    width: int,
+    height: int,
+    *,
+    zone: str = "UTC",
+    ascii: bool | None = None,
+    colour: bool = True,
+) -> str:
+    """Draw several equities over each other as gains in percent, the first with the letter A.
+
+    Each is a multiple of its starting cash at the stamps `ts` (ns UTC), nan where it has none.
+    """
+    curves = [
+        _Curve(100.0 * (values - 1.0), tint, chr(ord("A") + at))
+        for at, (values, tint) in enumerate(zip(growth, _LETTER_TINTS, strict=False))
+    ]
+    values = np.concatenate([curve.values for curve in curves])
+    frame = Frame.around(
+        values[np.isfinite(values)], width, height, title="gain of each run", suffix="%"
+    )
+    return _lines(frame, ts, curves, zone, glyphs_for(ascii), colour=colour)
+
+
+def histogram_chart(
+    values: Floats,
+    width: int,
+    height: int,
+    *,
+    title: str,
+    suffix: str = "",
+    ascii: bool | None = None,
+    colour: bool = True,
+) -> str:
+    """Draw how often values fall into which range, those below 0 shaded."""
+    if len(values) == 0:
+        return _nothing(width, height, title)
+    glyphs = glyphs_for(ascii)
+    low, high = float(min(values.min(), 0.0)), float(max(values.max(), 0.0))
+    if low == high:
+        high = 1.0
+    most = Frame.around(np.array([0.0, len(values)]), width, height, title=title)
+    slot = max(most.columns // max(int(np.sqrt(len(values))) * 2, 8), _FEWEST_BIN_CELLS)
+    counts, edges = np.histogram(values, bins=max(most.columns // slot, 1), range=(low, high))
+    frame = Frame.around(np.array([0.0, float(counts.max())]), width, height, title=title)
+    ticks = round_ticks(low, high, max(frame.columns // _TICK_CELLS, 2))
+    places = [round((tick - low) / (high - low) * (len(counts) * slot - 1)) for tick in ticks]
+    labels = [label.strip() for label in number_labels(ticks, suffix)]
+    with PLOTEXT:
+        begin(frame, list(zip(places, labels, strict=True)), last=max(frame.columns - 1, 1))
+        _draw_bins(counts, edges, frame, slot, glyphs)
+        return finish(frame, glyphs, colour=colour)
 
 
 def candle_chart(
@@ -73,6 +176,7 @@ def candle_chart(
     height: int,
     *,
     marks: Sequence[Mark] = (),
+    cursor: int | None = None,
     title: str = "",
     zone: str = "UTC",
     ascii: bool | None = None,
@@ -82,12 +186,15 @@ def candle_chart(
 
     Rising bodies are full and falling ones shaded, so that they differ without colour too. A mark
     stands below (buy) or above (sell) the candle of the first bar that ends at it or later. A
-    title is followed by what the signs mean.
+    title is followed by what the signs mean. A `cursor`, the number of a bar, is a dotted line, and
+    what its candle says stands in place of that.
     """
     glyphs = glyphs_for(ascii)
     if len(bars) == 0:
         return _nothing(width, height, title)
-    if title:
+    if cursor is not None:
+        title = title or " "
+    elif title:
         title += f"   {glyphs.up} up {glyphs.down} down"
         title += f"   {glyphs.buy} buy {glyphs.sell} sell" if marks else ""
     lows, highs = bars.price(bars.low), bars.price(bars.high)
@@ -96,11 +203,18 @@ def candle_chart(
     )
     candles = _Candles.resampled(bars, max(frame.columns // 2, 1))
     slot = min(max(frame.columns // len(candles.ts), 2), _WIDEST_SLOT)
+    at = None if cursor is None else min(cursor // candles.joined, len(candles.ts) - 1)
+    if at is not None:
+        frame = replace(frame, title=candles.told(at, zone, bars.price_precision) + f"  {title}")
     ticks = time_ticks([int(stamp) for stamp in candles.ts], zone, frame.columns // _TICK_CELLS)
     with PLOTEXT:
         begin(
             frame, [(column * slot, text) for column, text in ticks], last=max(frame.columns - 1, 1)
         )
+        if at is not None:
+            middle = at * slot + _body(slot) // 2
+            rows = [frame.value(row) for row in range(frame.rows)]
+            plotext.scatter([middle] * frame.rows, rows, marker=glyphs.cursor, color="yellow")
         _draw_candles(candles, frame, slot, glyphs)
         _draw_marks(marks, candles, frame, slot, glyphs)
         return finish(frame, glyphs, colour=colour)
@@ -108,8 +222,10 @@ def candle_chart(
 
 @dataclass(frozen=True, slots=True)
 class _Candles:
-    """Bars joined to as many candles as there is room for; `ts` is the first stamp of each."""
+    """Bars joined to as many candles as there is room for, `joined` in each; `ts` is the first
+    stamp of each."""
 
+    joined: int
     ts: Ints
     last_ts: Ints
     open: Floats
@@ -123,6 +239,7 @@ class _Candles:
         first = np.arange(0, len(bars), step)
         last = np.append(first[1:], len(bars)) - 1
         return cls(
+            step,
             bars.ts[first],
             bars.ts[last],
             bars.price(bars.open[first]),
@@ -131,27 +248,48 @@ class _Candles:
             bars.price(bars.close[last]),
         )
 
+    def told(self, at: int, zone: str, precision: int) -> str:
+        """When the last bar of a candle ended, and its prices."""
+        stamp = int(self.last_ts[at])
+        dated = stamp % NANOS_PER_DAY == NANOS_PER_DAY - 1
+        time = datetime.fromtimestamp(stamp // 10**9, ZoneInfo("UTC" if dated else zone))
+        prices = zip("OHLC", (self.open, self.high, self.low, self.close), strict=True)
+        told = "  ".join(f"{word} {values[at]:,.{precision}f}" for word, values in prices)
+        return f"{time:%Y-%m-%d}  {told}" if dated else f"{time:%Y-%m-%d %H:%M}  {told}"
 
-def _line(
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curve:
+    """Values over time, nan where there are none, in a colour and with a character."""
+
+    values: Floats
+    tint: str
+    marker: str
+
+
+def _lines(
     frame: Frame,
     ts: Ints,
-    values: Floats,
+    curves: Sequence[_Curve],
     zone: str,
-    tint: str,
     glyphs: Glyphs,
     *,
     colour: bool,
 ) -> str:
     first = np.arange(frame.columns) * len(ts) // frame.columns
     ticks = time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // _TICK_CELLS)
-    columns, thinned = _extremes(values, frame.columns)
     with PLOTEXT:
         begin(
             frame,
             [(2 * column, text) for column, text in ticks],
             last=2 * frame.columns - 1,
         )
-        plotext.plot(columns, thinned, marker=glyphs.line, color=tint)
+        for curve in curves:
+            places, values = _extremes(curve.values, frame.columns)
+            if curve.marker == glyphs.dot:
+                plotext.scatter(places, values, marker=curve.marker, color=curve.tint)
+            else:
+                plotext.plot(places, values, marker=curve.marker, color=curve.tint)
         return finish(frame, glyphs, colour=colour)
 
 
@@ -162,16 +300,36 @@ def _falls(equity: Floats, cash: float) -> Floats:
 
 
 def _extremes(values: Floats, columns: int) -> tuple[list[float], list[float]]:
-    """Two points a column in half columns: its lowest and its highest value, in their order."""
+    """Two points a column in half columns: its lowest and its highest value, in their order; those
+    that are nan are left out."""
     if len(values) <= 2 * columns:
-        places = np.linspace(0, 2 * columns - 1, len(values)) if len(values) > 1 else np.zeros(1)
-        return places.tolist(), values.tolist()
+        spread = np.linspace(0, 2 * columns - 1, len(values)) if len(values) > 1 else np.zeros(1)
+        finite = np.isfinite(values)
+        return spread[finite].tolist(), values[finite].tolist()
     edges = np.arange(columns) * len(values) // columns
-    thinned: list[float] = []
-    for part in np.split(values, edges[1:]):
-        first, second = sorted((int(part.argmin()), int(part.argmax())))
-        thinned += (float(part[first]), float(part[second]))
-    return [float(place) for place in range(2 * columns)], thinned
+    places, thinned = list[float](), list[float]()
+    for column, part in enumerate(np.split(values, edges[1:])):
+        known = part[np.isfinite(part)]
+        if len(known):
+            first, second = sorted((int(known.argmin()), int(known.argmax())))
+            places += (2.0 * column, 2.0 * column + 1)
+            thinned += (float(known[first]), float(known[second]))
+    return places, thinned
+
+
+def _draw_bins(counts: Ints, edges: Floats, frame: Frame, slot: int, glyphs: Glyphs) -> None:
+    """Columns of blocks with a cell between them where there is room."""
+    width = max(slot - 1, 1)
+    for loss in (True, False):
+        places, values = list[float](), list[float]()
+        for at, count in enumerate(counts.tolist()):
+            if count and ((edges[at] + edges[at + 1]) / 2 < 0) == loss:
+                for row in range(frame.row(count) + 1):
+                    places.extend(range(at * slot, at * slot + width))
+                    values.extend([frame.value(row)] * width)
+        if places:
+            marker, tint = (glyphs.down, "red") if loss else (glyphs.up, "green")
+            plotext.scatter(places, values, marker=marker, color=tint)
 
 
 def _draw_candles(candles: _Candles, frame: Frame, slot: int, glyphs: Glyphs) -> None:

@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.columns import BarColumns
-from tui.charts import Mark, candle_chart, equity_chart
+from tui.charts import (
+    Mark,
+    candle_chart,
+    equity_chart,
+    growth_chart,
+    histogram_chart,
+    line_chart,
+)
 from tui.ticks import number_labels, round_ticks, time_ticks
 
 MINUTE = 60_000_000_000
@@ -68,10 +75,21 @@ def test_every_chart_fills_exactly_the_cells_it_was_given(
             width,
             height,
             marks=[Mark(int(at), True) for at in ts[::50]],
+            cursor=length // 2,
             ascii=ascii,
             colour=False,
         ),
+        histogram_chart(values, width, height, title="trades", ascii=ascii, colour=False),
+        line_chart(ts, values, width, height, title="Sharpe", ascii=ascii, colour=False),
     ]
+    if length:
+        held = np.where(np.arange(length) < length // 2, np.nan, values)
+        drawn += [
+            growth_chart(ts, [values, held], width, height, ascii=ascii, colour=False),
+            equity_chart(
+                ts, values, width, height, cash=1, benchmark=values, ascii=ascii, colour=False
+            ),
+        ]
     for picture in drawn:
         lines = picture.split("\n")
         assert [len(lines), {len(line) for line in lines}] == [height, {width}]
@@ -129,6 +147,49 @@ def test_fills_stand_at_their_candle_and_fills_before_the_chart_nowhere() -> Non
     assert len(buys) == len(sells) == 1
     # 20 bars on this width have slots of four cells.
     assert sells[0] - buys[0] == 11 * 4
+
+
+def test_a_crosshair_reads_off_the_candle_that_a_bar_is_part_of() -> None:
+    ts = sessions(2)
+    series = bars(ts, np.full(780, 10_000))
+    series.high[400] = 10_500
+    picture = candle_chart(series, 80, 12, cursor=400, zone=NEW_YORK, colour=False)
+    # 780 bars on 76 columns are 21 in a candle; bar 400 is in that of 399 to 419.
+    assert picture.startswith("2024-01-03 10:00  O 100.00  H 105.00  L 99.98  C 100.00")
+    assert "┊" in picture
+
+
+def test_a_short_equity_chart_says_what_stands_below_it() -> None:
+    assert "below it: drawdown" in equity_lines(walk(90).astype(float), 40, 9)[0]
+    assert "below" not in equity_lines(walk(90).astype(float), 40, 30)[0]
+
+
+def test_the_benchmark_is_dotted_and_named() -> None:
+    values = walk(90).astype(float)
+    ts = np.arange(90, dtype=np.int64) * MINUTE
+    title, *rest = equity_chart(
+        ts, values, 60, 16, cash=1, benchmark=values + 50, ascii=True, colour=False
+    ).split("\n")
+    assert title.startswith("equity   . held")
+    assert any("." in line.partition("+")[2] for line in rest)
+
+
+def test_each_run_of_a_comparison_is_drawn_with_its_letter_where_it_was() -> None:
+    ts = np.arange(100, dtype=np.int64) * MINUTE
+    flat, half = np.full(100, 1.0), np.where(np.arange(100) < 50, np.nan, 1.2)
+    lines = growth_chart(ts, [flat, half], 70, 12, colour=False).split("\n")
+    letters = {letter: [line for line in lines[1:-2] if letter in line] for letter in "AB"}
+    assert len(letters["A"]) == len(letters["B"]) == 1
+    canvas = letters["B"][0].index("┤") + 1
+    assert letters["B"][0].index("B") - canvas == pytest.approx((70 - canvas) / 2, abs=2)
+
+
+def test_a_distribution_has_as_many_as_there_are_and_shades_losses() -> None:
+    lines = histogram_chart(np.array([-2.0, -2.0, -2.0, 3.0]), 40, 8, title="", colour=False).split(
+        "\n"
+    )
+    height = {sign: sum(sign in line for line in lines) for sign in "▒█"}
+    assert height["▒"] > height["█"] > 0
 
 
 def test_drawdown_is_measured_from_the_highest_equity_so_far_and_from_the_cash() -> None:
