@@ -11,8 +11,8 @@ from importlib.resources import files
 from itertools import accumulate
 from typing import Any, Literal
 
+# More than the rounding error of a sum of two times in seconds since 1970.
 _TICK_S = 1e-3
-# Twice the error of a sum of two times in seconds since 1970, many times over.
 
 
 @dataclass(frozen=True, slots=True)
