@@ -145,6 +145,12 @@ def finish(root: Path, staging: Path) -> None:
         note = json.loads((staging / _NOTE).read_text())
     except FileNotFoundError:
         return
+    except ValueError as error:
+        raise CatalogUnusable(
+            f"what a writer left half done in {staging} cannot be finished",
+            f"its note cannot be read: {error}",
+            f"look at the files there and in {root / TRASH}, then move {staging} away",
+        ) from error
     kept, kept_in = staging / _KEPT_FILES, root / note["kept_in"]
     if kept.exists():
         make_folder(kept_in.parent)
