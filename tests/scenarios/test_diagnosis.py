@@ -114,7 +114,8 @@ async def test_a_wrong_clock_is_doubtful_and_the_rest_goes_on() -> None:
     passed, doubtful, failed, _ = await with_faults(Fault(what="clock", at="connect", offset=120.0))
     assert passed == [step for step in ALL_STEPS if step != "clock"]
     assert [one.step for one in doubtful] == ["clock"]
-    assert "+120" in doubtful[0].detail
+    offset = float(doubtful[0].detail.split()[0])
+    assert abs(offset - 120) < 1, "the broker tells whole seconds"
     assert "NTP" in doubtful[0].advice
     assert failed is None
 
