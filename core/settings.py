@@ -10,7 +10,8 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
+from zoneinfo import available_timezones
 
 import platformdirs
 from pydantic import (
@@ -23,6 +24,7 @@ from pydantic import (
 )
 
 from catalog.errors import WrongInput
+from core.backtest.fees import fee_rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ class Home:
     def logs(self) -> Path:
         """Where log files go."""
         return self.state / "logs"
+
+    @property
+    def strategies(self) -> Path:
+        """Where strategies of the user's lie without any setting."""
+        return self.settings_file.parent / "strategies"
+
+    @property
+    def presets_file(self) -> Path:
+        """Parameters of strategies that were saved by name."""
+        return self.settings_file.parent / "presets.toml"
 
     def create(self) -> None:
         """Make the folders that are written to.
@@ -119,8 +131,22 @@ class Settings(BaseModel):
     """Lists of ids by name, for `@name`."""
     on_job_end: str = ""
     """A command of the user's, run by the shell when a fetch or an update has ended."""
+    theme: str = "quarterdeck"
+    """The colours of the dashboard: quarterdeck, quarterdeck-light, or one of Textual's."""
+    zone: str = "America/New_York"
+    """The time zone of what has no exchange of its own: clock, log, jobs."""
+    charts: Literal["auto", "blocks", "ascii"] = "auto"
+    """What charts and signs are made of; auto is ascii on the console of Linux alone."""
+    fees: str = "ibkr_fixed"
+    """What a new backtest costs: ibkr_fixed, zero, per_contract:AMOUNT, or module:Class."""
+    workers: int | None = Field(default=None, ge=1, le=256)
+    """How many runs of a sweep go side by side; None: one for each processor."""
+    low_bandwidth: bool = False
+    """Write to the terminal as little as `--low-bandwidth` does."""
+    keys: dict[str, str] = {}
+    """Other keys, by the name the settings screen gives each: "catalog.fetch" = "ctrl+f"."""
     strategy_folders: tuple[Path, ...] = ()
-    """Where the user's own strategies lie; relative ones are below the settings file's folder."""
+    """Where more strategies of the user's lie; relative ones are below the settings' folder."""
 
     @classmethod
     def load(cls, file: Path) -> Self:
@@ -173,6 +199,22 @@ class Settings(BaseModel):
             else fields
             for name, fields in table.items()
         }
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"there is no time zone '{zone}'")
+        return zone
+
+    @field_validator("fees")
+    @classmethod
+    def _are_fees(cls, fees: str) -> str:
+        try:
+            fee_rule(fees)
+        except WrongInput as error:
+            raise ValueError(f"{error.title}: {error.reason}") from error
+        return fees
 
     @field_validator("strategy_folders")
     @classmethod

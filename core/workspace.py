@@ -28,6 +28,7 @@ from core.run_jobs import RunJobs
 from core.settings import Home, Profile, Settings, adapted
 from core.strategies.library import SHIPPED, Library
 from core.strategies.parameters import StrategyInfo
+from core.strategies.presets import Presets
 
 type Clock = Callable[[], datetime]
 
@@ -77,6 +78,7 @@ class Workspace:
             clock=clock,
         )
         self.library = library
+        self.presets = Presets(home.presets_file)
         self.tests = RunJobs(
             self.jobs, catalog=catalog, broker=broker, runs=runs, clock=clock, library=library
         )
@@ -105,7 +107,7 @@ class Workspace:
             ),
             RunStore(profile.runs_folder(home)),
             (lambda: now) if now is not None else (lambda: datetime.now(UTC)),
-            Library(Settings.load(home.settings_file).strategy_folders),
+            Library(Settings.load(home.settings_file).strategy_folders, own=home.strategies),
         )
 
     async def close(self) -> None:

@@ -23,11 +23,13 @@ type _Version = tuple[int, int]
 
 
 class Library:
-    """The shipped strategies and those in folders of the user's. Every method may block: call
-    them in a thread. With `folders` empty nothing but a `module:Class` needs a worker."""
+    """The shipped strategies and those in folders of the user's; `own` is one more folder, which
+    need not be there. Every method may block: call them in a thread."""
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
-        self.folders = tuple(folder.expanduser().absolute() for folder in folders)
+    def __init__(self, folders: Sequence[Path] = (), own: Path | None = None) -> None:
+        named = tuple(folder.expanduser().absolute() for folder in folders)
+        self._named = named
+        self.folders = named if own is None else (own.absolute(), *named)
         self._remembered: dict[str, tuple[tuple[_Version, ...], tuple[StrategyInfo, ...]]] = {}
 
     def list(self) -> tuple[StrategyInfo, ...]:
@@ -107,7 +109,7 @@ class Library:
         return infos
 
     def _lost_folders(self) -> Sequence[Path]:
-        return [folder for folder in self.folders if not folder.is_dir()]
+        return [folder for folder in self._named if not folder.is_dir()]
 
 
 SHIPPED = Library()

@@ -21,6 +21,7 @@ from tui.commands import (
     profile,
     search,
     simulator,
+    strategy,
     sweep,
     update,
 )
@@ -43,6 +44,7 @@ app.command()(doctor.doctor)
 app.command()(sweep.sweep)
 app.add_typer(profile.app, name="profile")
 app.add_typer(backtest.app, name="backtest")
+app.add_typer(strategy.app, name="strategy")
 app.add_typer(catalog.app, name="catalog")
 catalog.app.command()(catalog_check.check)
 catalog.app.command()(catalog_check.repair)

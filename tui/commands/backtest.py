@@ -15,6 +15,7 @@ from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
     from core.backtest.run_files import Remarks
+    from core.backtest.spec import RunSpec
     from core.workspace import Workspace
 
 app = typer.Typer(help="Run backtests and read their results.", rich_markup_mode=None)
@@ -41,6 +42,9 @@ def run(
     leverage: given.Leverage = 0.0,
     slippage: given.Slippage = 0.0,
     seed: given.Seed = 0,
+    preset: Annotated[
+        str, typer.Option(help="Parameters saved by name; --param goes before them.")
+    ] = "",
 ) -> None:
     """Run a backtest in a process of its own, keep its result and show it."""
     invocation: Invocation = context.obj
@@ -52,10 +56,16 @@ def run(
     async def work(workspace: Workspace) -> int:
         from tui.report import print_run
 
-        print_run(await invocation.output.follow(workspace.backtest(spec)), invocation.output)
+        wanted = await asyncio.to_thread(_with_preset, workspace, spec, preset) if preset else spec
+        print_run(await invocation.output.follow(workspace.backtest(wanted)), invocation.output)
         return 0
 
     invocation.run(work)
+
+
+def _with_preset(workspace: Workspace, spec: RunSpec, preset: str) -> RunSpec:
+    saved = workspace.presets.load(workspace.library.find(spec.strategy).name, preset)
+    return replace(spec, parameters={**saved, **spec.parameters})
 
 
 @app.command("list")
