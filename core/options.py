@@ -19,3 +19,7 @@ class Options:
     client_id: int | None = None
     now: datetime | None = None
     """Fixes the clock of the program (aware UTC); for demonstrations and tests."""
+    last_good: bool = False
+    """Take the settings that were good the last time where the file cannot be understood."""
+    low_bandwidth: bool = False
+    """Write to the terminal as little as can be."""

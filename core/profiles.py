@@ -73,7 +73,7 @@ def remove_profile(file: Path, name: str) -> bool:
             )
         del profiles[name]
 
-    _change(file, remove)
+    change_settings(file, remove)
     return name not in BUILT_IN
 
 
@@ -87,7 +87,7 @@ def use_profile(file: Path, name: str) -> Profile:
     def switch(document: tomlkit.TOMLDocument) -> None:
         document["profile"] = name
 
-    _change(file, switch)
+    change_settings(file, switch)
     return profile
 
 
@@ -103,10 +103,10 @@ def _write(file: Path, profile: Profile, values: Mapping[str, object]) -> Profil
             else:
                 table.pop(key, None)
 
-    return _change(file, write).profiles[profile.name]
+    return change_settings(file, write).profiles[profile.name]
 
 
-def _change(file: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> Settings:
+def change_settings(file: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> Settings:
     """Change the file, alone; what it says then is checked before it is written."""
     file = file.resolve()  # a link to it stays one
     try:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 from pydantic import (
@@ -203,8 +203,10 @@ class Settings(BaseModel):
     @field_validator("zone")
     @classmethod
     def _is_a_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError(f"there is no time zone '{zone}'")
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, OSError, ValueError):
+            raise ValueError(f"there is no time zone '{zone}'") from None
         return zone
 
     @field_validator("fees")
