@@ -18,7 +18,7 @@ import numpy as np
 
 from catalog.appending import merge
 from catalog.checks.bar_files import Unusable, load
-from catalog.columns import BarColumns, Ints, concat
+from catalog.columns import BarColumns, concat
 from catalog.commit import writing
 from catalog.coverage import Interval, intersect, subtract, union
 from catalog.encoding import content_hash
@@ -31,6 +31,7 @@ from catalog.inventory import Inventory, parquet_files
 from catalog.layout import file_name, partitions, series_folder
 from catalog.ledger import Empty, Ledger
 from catalog.ledger_rows import LostFile
+from catalog.repair_precision import needed_precision, rescaled
 from catalog.root import PRIVATE
 from catalog.series import Series
 
@@ -112,14 +113,10 @@ def mend_series(
     file stands where one must go.
     """
     with closing(Ledger(root / PRIVATE / "ledger.sqlite")) as ledger, writing(root) as staging:
-        parts = [part for path in _paths(root, series, also) if (part := _part(path, series))]
+        lost = [one for one in ledger.lost() if one.bar_type == series.bar_type]
+        parts = _gather(root, series, also, ledger, lost, report)
         if not parts:
             return False
-        precisions = _precisions(root, ledger, series, parts, report)
-        parts = [replace(part, bars=rescaled(part.bars, *precisions)) for part in parts]
-        lost = [one for one in ledger.lost() if one.bar_type == series.bar_type]
-        parts = [restored for part in parts for restored in _restored(part, series, lost)]
-        _refuse_mixing(series, parts)
         merged = _merge(parts)
         layout = _Layout(root, series, parts, merged.bars)
         change = layout.change(staging.folder, ledger.empties(series))
@@ -132,15 +129,14 @@ def mend_series(
         if change is not None:
             staging.exchange(change)
         for one in lost:
-            if proof.ts[0] <= one.first and one.last <= proof.ts[-1]:
+            if any(_has_bars_of(part, one) for part in parts):
                 ledger.forget_lost(path=one.path)  # what could be restored of it, is
     if change is None:
         return False
-    before = len({part.path for part in parts})
     report(
         SeriesMended(
             series,
-            before,
+            len({part.path for part in parts}),
             len(layout.files),
             len(proof),
             merged.dropped,
@@ -149,25 +145,6 @@ def mend_series(
         )
     )
     return True
-
-
-def rescaled(bars: BarColumns, price_precision: int, size_precision: int) -> BarColumns:
-    """The same values in units of other precisions, which must hold them.
-
-    Raises `WrongInput` when a value would not fit 64 bits.
-    """
-    prices = price_precision - bars.price_precision
-    sizes = size_precision - bars.size_precision
-    return replace(
-        bars,
-        open=_shifted(bars.open, prices),
-        high=_shifted(bars.high, prices),
-        low=_shifted(bars.low, prices),
-        close=_shifted(bars.close, prices),
-        volume=_shifted(bars.volume, sizes),
-        price_precision=price_precision,
-        size_precision=size_precision,
-    )
 
 
 class _Layout:
@@ -239,6 +216,30 @@ class _Layout:
         return here[0].precisions == precisions and (
             (said.intervals if said else None) == (asked.intervals if asked else None)
         )
+
+
+def _gather(
+    root: Path,
+    series: Series,
+    also: Sequence[Path],
+    ledger: Ledger,
+    lost: Sequence[LostFile],
+    report: Report,
+) -> list[_Part]:
+    """All that is usable of the series, at one precision."""
+    parts = [part for path in _paths(root, series, also) if (part := _part(path, series))]
+    if not parts:
+        return []
+    precisions = _precisions(root, ledger, series, parts, report)
+    same = [replace(part, bars=rescaled(part.bars, *precisions)) for part in parts]
+    restored = [one for part in same for one in _restored(part, series, lost)]
+    _refuse_mixing(series, restored)
+    return restored
+
+
+def _has_bars_of(part: _Part, lost: LostFile) -> bool:
+    foreign = part.asked is None or part.restored
+    return foreign and bool(part.bars.ts.min() <= lost.first and lost.last <= part.bars.ts.max())
 
 
 def _paths(root: Path, series: Series, also: Sequence[Path]) -> list[Path]:
@@ -317,11 +318,13 @@ def _precisions(
         return finest, finest_size
     wanted, wanted_size = _of_instrument(definition)
     needed = max(
-        _needed(column, part.bars.price_precision)
+        needed_precision(column, part.bars.price_precision)
         for part in parts
         for column in part.bars.arrays()[1:5]
     )
-    needed_size = max(_needed(part.bars.volume, part.bars.size_precision) for part in parts)
+    needed_size = max(
+        needed_precision(part.bars.volume, part.bars.size_precision) for part in parts
+    )
     if needed > wanted:
         report(PrecisionKept(series, finest, wanted))
     return (
@@ -332,21 +335,6 @@ def _precisions(
 
 def _of_instrument(definition: Definition) -> tuple[int, int]:
     return int(definition["price_precision"]), int(definition.get("size_precision") or 0)
-
-
-def _needed(values: Ints, precision: int) -> int:
-    """The least precision that holds every digit of the values."""
-    while precision and not np.any(values % 10):
-        values, precision = values // 10, precision - 1
-    return precision
-
-
-def _shifted(values: Ints, decimals: int) -> Ints:
-    if decimals <= 0:
-        return values // np.int64(10**-decimals)
-    if len(values) and int(np.abs(values).max()) * 10**decimals >= 2**63:
-        raise WrongInput("a price does not fit", f"{decimals} more decimals exceed 64 bits")
-    return values * np.int64(10**decimals)
 
 
 def _merge(parts: Sequence[_Part]) -> _Merged:

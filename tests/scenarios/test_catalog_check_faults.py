@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from catalog.encoding import to_arrow, write_table
 from catalog.errors import QuarterdeckError
 from catalog.health import CheckProgress, CheckReport, CheckStopped, check
 from catalog.repair import plan, repair
 from catalog.repair_series import SeriesMended
+from catalog.series import Series
 from catalog.store import Catalog
 from catalog.trash import transactions, undo
 from tests.scenarios.catalog_faults import (
@@ -30,7 +33,7 @@ from tests.scenarios.catalog_faults import (
     split_unadjusted,
     write_foreign,
 )
-from tests.scenarios.catalog_samples import AAPL, MINUTE, bars, store
+from tests.scenarios.catalog_samples import AAPL, DAY, MINUTE, START, bars, store
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +160,6 @@ def test_a_rotten_bit_under_an_old_time_is_found_by_a_full_check(root: Path) -> 
     content = bytearray(path.read_bytes())
     content[200] ^= 1
     path.write_bytes(content)
-    import os
 
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert look(root).findings == ()
@@ -251,11 +253,7 @@ def test_lost_bars_are_told_until_they_are_fetched_again(root: Path) -> None:
 def test_bars_under_an_id_that_means_another_are_moved_there(root: Path) -> None:
     catalog = Catalog.open(root)
     old = bar_files(root)[0].parent
-    shutil.rmtree(old.with_name("AAPL.ISLAND-1-MINUTE-LAST-EXTERNAL"), ignore_errors=True)
     catalog.add_alias("AAPL.ISLAND", "AAPL.NASDAQ", 265598)
-    from catalog.encoding import to_arrow, write_table
-    from catalog.series import Series
-
     island = Series.from_bar_type("AAPL.ISLAND-1-MINUTE-LAST-EXTERNAL")
     folder = old.with_name(island.bar_type)
     folder.mkdir()
@@ -266,3 +264,14 @@ def test_bars_under_an_id_that_means_another_are_moved_there(root: Path) -> None
     assert "renamed" not in kinds(look(root))
     assert len(Catalog.open(root).read_bars(AAPL)) == 840
     assert not folder.exists()
+
+
+def test_a_month_lost_between_others_is_not_forgotten_by_a_repair_of_those(root: Path) -> None:
+    catalog = Catalog.open(root)
+    march = (START + 60 * DAY, START + 60 * DAY + 60 * MINUTE)
+    store(catalog, AAPL, bars(AAPL, 60, first_open=march[0]), march)
+    bar_files(root)[1].unlink()
+    scatter(root)
+    steps = [step for step in plan(look(root).findings) if step.action == "lay out"]
+    assert repair(root, steps) == 0
+    assert "lost" in kinds(look(root))

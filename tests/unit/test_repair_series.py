@@ -18,7 +18,8 @@ from catalog.encoding import to_arrow, write_table
 from catalog.errors import WrongInput
 from catalog.files import Asked, write
 from catalog.layout import file_name, series_folder
-from catalog.repair_series import SeriesMended, mend_series, rescaled
+from catalog.repair_precision import rescaled
+from catalog.repair_series import SeriesMended, mend_series
 from catalog.series import Series
 from catalog.store import Catalog
 
