@@ -141,8 +141,11 @@ def held_from_the_start(cash: float, market: Marks, ts: Ints) -> Floats:
     """The benchmark of `Equity` at each of the stamps."""
     if market.close[0] <= 0:
         return np.empty(0)
+    units = cash / float(market.close[0])
+    if ts is market.ts:
+        return units * market.close
     last_close = np.maximum(np.searchsorted(market.ts, ts, "right") - 1, 0)
-    return cash / float(market.close[0]) * market.close[last_close]
+    return units * market.close[last_close]
 
 
 def valued(markets: Sequence[Marks], fills: Iterable[Fill]) -> list[Fill]:

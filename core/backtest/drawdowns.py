@@ -27,7 +27,11 @@ class Drawdown:
 def falls(cash: float, value: Floats) -> Floats:
     """At each point, the fall from the highest equity so far as a part of it, 0 or more; the
     starting cash is the first peak."""
-    return 1 - value / np.maximum.accumulate(np.maximum(value, cash))
+    found = np.maximum(value, cash)
+    # In place: a run may have millions of points.
+    np.maximum.accumulate(found, out=found)
+    np.divide(value, found, out=found)
+    return np.subtract(1, found, out=found)
 
 
 def deepest(cash: float, value: Floats) -> float:

@@ -14,7 +14,7 @@ from catalog.columns import Floats
 from catalog.errors import WrongInput
 from catalog.layout import NANOS_PER_DAY
 from core.backtest.accounting import Equity, Fill, Trade
-from core.backtest.drawdowns import deepest, longest
+from core.backtest.drawdowns import deepest, falls, longest
 from core.backtest.periods import Closes, returns
 
 FEWEST_DAYS = 20
@@ -213,7 +213,7 @@ def compute(
         days_a_year=days_a_year,
         turnover=traded / mean_equity if mean_equity > 0 else 0.0,
         longest_flat=longest(equity.ts, equity.gross == 0, from_before=False),
-        longest_drawdown=longest(equity.ts, _below_peak(cash, equity.value), from_before=True),
+        longest_drawdown=longest(equity.ts, falls(cash, equity.value) > 0, from_before=True),
         slippage=slippage,
         fees_share=fees / made if made > 0 else None,
         slippage_share=slippage / made if made > 0 else None,
@@ -262,10 +262,6 @@ def _of_trades(ended: Sequence[Trade]) -> dict[str, Any]:
     }
 
 
-def _below_peak(cash: float, value: Floats) -> np.typing.NDArray[np.bool_]:
-    return value < np.maximum.accumulate(np.maximum(value, cash))
-
-
 def _cagr(growth: float, span: int) -> float | None:
     if growth <= 0 or span <= 0:
         return None
@@ -278,9 +274,10 @@ def _downside(daily: Floats) -> float:
 
 def _leverage(equity: Equity) -> float | None:
     held = equity.gross > 0
-    if np.any(equity.value[held] <= 0):
+    if np.any(held & (equity.value <= 0)):
         return None
-    return float(np.max(equity.gross[held] / equity.value[held], initial=0.0))
+    multiples = np.divide(equity.gross, equity.value, out=np.zeros(len(held)), where=held)
+    return float(np.max(multiples))
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -30,7 +30,7 @@ class Closes:
     @classmethod
     def of(cls, cash: float, equity: Equity) -> Closes:
         """The closes of a curve that began with `cash`."""
-        last = np.append(np.flatnonzero(np.diff(equity.date)), len(equity.date) - 1)
+        last = np.append(np.flatnonzero(equity.date[1:] != equity.date[:-1]), len(equity.date) - 1)
         held = equity.benchmark
         return cls(
             equity.date[last],

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import numpy as np
 
-from catalog.columns import Ints
+from catalog.columns import Floats, Ints
 from catalog.layout import NANOS_PER_DAY
 from catalog.series import NANOS_PER_SECOND
 from core.backtest.accounting import (
@@ -121,15 +122,11 @@ def _equity(
     """The equity of each currency at its rate, added up."""
     rates, main = ended.rates, holdings[0]
     ts = stamps([holding.marks for holding in holdings])
-    value, gross = np.zeros(len(ts)), np.zeros(len(ts))
-    for currency, amount in ended.purse.cash.items():
-        markets = [holding.marks for holding in holdings if holding.currency == currency]
-        names = {market.instrument_id for market in markets}
-        own = [fill for fill in fills if fill.instrument_id in names]
-        _, worth, held = equity_curve(float(amount), markets, own, ts)
-        if rates.foreign:
-            rate = rates.at(currency, ts)
-            worth, held = worth * rate, held * rate
+    curves = (
+        _in_run_currency(*one, holdings, fills, ts, rates) for one in ended.purse.cash.items()
+    )
+    value, gross = next(curves)
+    for worth, held in curves:
         value += worth
         gross += held
     held_main = held_from_the_start(cash, main.marks, ts)
@@ -138,6 +135,25 @@ def _equity(
         held_main = held_main * rate / rate[0]
     dates = merged_dates(ts, [_dates(holding) for holding in holdings])
     return Equity(ts, value, gross, dates, held_main)
+
+
+def _in_run_currency(
+    currency: str,
+    amount: Decimal,
+    holdings: Sequence[Holding],
+    fills: Sequence[Fill],
+    ts: Ints,
+    rates: Rates,
+) -> tuple[Floats, Floats]:
+    """The worth and the gross value of what is held in one currency, at its rate."""
+    markets = [holding.marks for holding in holdings if holding.currency == currency]
+    names = {market.instrument_id for market in markets}
+    own = [fill for fill in fills if fill.instrument_id in names]
+    _, worth, held = equity_curve(float(amount), markets, own, ts)
+    if rates.foreign:
+        rate = rates.at(currency, ts)
+        worth, held = worth * rate, held * rate
+    return worth, held
 
 
 def _dates(holding: Holding) -> tuple[Ints, Ints]:
