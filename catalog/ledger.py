@@ -38,6 +38,9 @@ class Empty:
     origin: Origin
 
 
+_FORGOTTEN = "folders forgotten"
+"""A fact: how often something that stands in no folder changed what a folder means."""
+
 _LOSE = (
     "INSERT OR REPLACE INTO lost SELECT path, bar_type, rows, first, last, asked"
     " FROM bar_files WHERE path = ? AND asked IS NOT NULL"
@@ -164,10 +167,9 @@ class Ledger:
                 [(*bar_row(root, file), checked) for file in files],
             )
 
-    def mark(self) -> tuple[int, int]:
-        """A value that is another one after any change of the ledger, of this process or not."""
-        with self._guard:
-            return self.rows("PRAGMA data_version")[0][0], self._connection.total_changes
+    def mark(self) -> str | None:
+        """A value that is another one after a folder was forgotten, by this process or not."""
+        return self.fact(_FORGOTTEN)
 
     def folders(self, parents: Iterable[Path]) -> dict[str, tuple[str, str]]:
         """State and content of the remembered folders inside the parents, by path."""
@@ -180,14 +182,29 @@ class Ledger:
         }
 
     def remember_folders(
-        self, fresh: Iterable[tuple[str, str, str]], gone: Iterable[str] = ()
+        self, fresh: Iterable[tuple[str, str, str]], gone: Iterable[str], mark: str | None
     ) -> None:
-        """Take over path, state and content of folders, and forget those that are gone."""
+        """Take over path, state and content of folders as they were read since the `mark`, and
+        drop those that are gone; nothing when a folder was forgotten meanwhile."""
         with self.transaction() as connection:
+            if self.mark() != mark:
+                return
             connection.executemany("DELETE FROM folders WHERE path = ?", [(path,) for path in gone])
             connection.executemany(
                 "INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)",
                 [(path, str(Path(path).parent), state, text) for path, state, text in fresh],
+            )
+
+    def _forget_folders(self, beginning: str) -> None:
+        """What is remembered of folders with such paths is no longer so."""
+        with self.transaction() as connection:
+            connection.execute(
+                "DELETE FROM folders WHERE substr(path, 1, ?) = ?", (len(beginning), beginning)
+            )
+            connection.execute(
+                "INSERT INTO facts VALUES (?, 1)"
+                " ON CONFLICT (name) DO UPDATE SET value = value + 1",
+                (_FORGOTTEN,),
             )
 
     def definitions(self, folder: Path) -> dict[str, tuple[int, int, list[dict[str, Any]]]]:
@@ -264,7 +281,7 @@ class Ledger:
     def replace_empties(self, series: Series, empties: Iterable[Empty]) -> None:
         """Make these the empty spans of the series."""
         with self.transaction() as connection:
-            connection.execute("DELETE FROM folders WHERE path = ?", (str(series_folder(series)),))
+            self._forget_folders(str(series_folder(series)))
             connection.execute("DELETE FROM empties WHERE bar_type = ?", (series.bar_type,))
             connection.executemany(
                 "INSERT INTO empties VALUES (?, ?, ?, ?, ?, ?)",
@@ -315,11 +332,8 @@ class Ledger:
         self, instrument_id: str, hours: Hours, span: Interval, sessions: Sessions
     ) -> None:
         """Make these the sessions that touch `span`, all of which is known from now on."""
-        folders = f"{BARS / folder_name(instrument_id)}-"
         with self.transaction() as connection:
-            connection.execute(
-                "DELETE FROM folders WHERE substr(path, 1, ?) = ?", (len(folders), folders)
-            )
+            self._forget_folders(f"{BARS / folder_name(instrument_id)}-")
             connection.execute(
                 "DELETE FROM sessions WHERE instrument_id = ? AND hours = ? AND close > ?"
                 " AND open < ?",

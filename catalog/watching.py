@@ -54,7 +54,7 @@ class FolderWatch[T]:
         self._read = read
         self._decode = decode
         self._seen: dict[str, _Seen[T]] = {}
-        self._mark: tuple[int, int] | None = None
+        self._mark: str | None = "never looked"
         self._guard = threading.Lock()
 
     def contents(self) -> list[T]:
@@ -89,7 +89,7 @@ class FolderWatch[T]:
         for folder in gone:
             self._seen.pop(folder, None)
         if fresh or gone:
-            self._ledger.remember_folders(fresh, gone)
+            self._ledger.remember_folders(fresh, gone, self._mark)
         return contents
 
     def _saved(self) -> dict[str, tuple[str, str]]:

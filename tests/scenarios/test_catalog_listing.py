@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from catalog import inventory, workers
-from catalog.layout import series_folder
+from catalog.layout import BARS, series_folder
+from catalog.ledger import Ledger
 from catalog.series import Series
 from catalog.sessions import Sessions
 from catalog.store import Catalog
+from catalog.watching import FolderWatch
 from tests.scenarios.catalog_samples import (
     AAPL,
     DAY,
@@ -139,6 +141,24 @@ async def test_a_list_made_while_another_process_writes_misses_nothing_persisted
         await writer
     (summary,) = catalog.list_series()
     assert summary.covered[-1][1] >= chunk(stored[-1])[1]
+
+
+def test_what_changes_while_a_folder_is_read_is_read_again(catalog: Catalog) -> None:
+    age(catalog)
+    path = catalog.root / ".quarterdeck" / "ledger.sqlite"
+    ledger, other = Ledger(path), Ledger(path)
+    reads: list[Path] = []
+
+    def read(folder: Path) -> str:
+        reads.append(folder)
+        if len(reads) == 1:  # another process learns something just now
+            other.replace_empties(AAPL, [])
+        return str(len(reads))
+
+    watch = FolderWatch(catalog.root, ledger, [BARS], read, str)
+    assert [watch.contents() for _ in range(3)] == [["1"], ["2"], ["2"]]
+    ledger.close()
+    other.close()
 
 
 def test_folders_that_hold_nothing_of_ours_are_no_series(catalog: Catalog) -> None:
