@@ -110,7 +110,7 @@ async def run_backtest(
     Raises `WrongInput` for a run that would not be sound, and stores nothing; what ends a run on
     its way (`DataUnavailable` for a strategy that raises or meets a limit, `WorkerDied`) is stored
     as a failed run and raised. Cancelling ends the engine at once; what it did so far is stored as
-    a partial run, then the cancel goes on.
+    a partial run, unless it belongs to a sweep, then the cancel goes on.
     """
     info = await asyncio.to_thread(library.find, spec.strategy)
     spec = replace(spec, strategy=info.name)
@@ -148,6 +148,8 @@ async def _run(
     except QuarterdeckError as error:
         await keep(error)
         raise
+    if cancelled and task.sweep:  # a sweep goes on with whole runs
+        raise asyncio.CancelledError
     warnings = (*warnings_before(task.spec, task.data), *outcome.warnings)
     for text in outcome.notes:
         log.report(RunNote(text))
