@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from catalog import workers
-from catalog.coverage import Interval
+from catalog.coverage import Interval, intersect
 from catalog.errors import BrokerUnavailable, DataUnavailable, QuarterdeckError
 from catalog.events import Event, Level, Report
 from catalog.series import NANOS_PER_SECOND, BarSpec, PriceSide, Series
@@ -51,6 +51,21 @@ class BrokerNotAsked(Event):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} is not stored as an instrument; {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsUnknown(Event):
+    """Nobody knows when the market of a series was open: the bars that are held run."""
+
+    channel = "data"
+
+    series: Series
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series}: the sessions of {self.series.venue} are not known, so that a gap "
+            "cannot be told from closed time"
+        )
 
 
 class Gathering:
@@ -130,8 +145,13 @@ class Gathering:
             raise self._lacking(instrument_id, f"the catalog holds no {series.spec} bars of it")
         definition = self.catalog.instrument(instrument_id)
         info = (definition or {}).get("info") or {}
-        sessions = self.sessions(series, self._typed.span(str(info.get("time_zone", "UTC"))))
-        interval = resolve_range(self._typed, self._spec.bars, sessions, self._clock())
+        span = self._typed.span(str(info.get("time_zone", "UTC")))
+        sessions = self.sessions(series, span)
+        if sessions is None:
+            interval = self._held(series, span)
+            self._report(SessionsUnknown(series))
+        else:
+            interval = resolve_range(self._typed, self._spec.bars, sessions, self._clock())
         if interval is None:
             raise DataUnavailable(
                 f"There are no bars of {instrument_id} in this range",
@@ -139,7 +159,7 @@ class Gathering:
                 "choose another range",
             )
         missing = self.catalog.missing(series, interval, sessions)
-        if missing:
+        if missing and sessions is not None:
             raise self._lacking(instrument_id, f"{series.spec} misses {_in_words(missing)}")
         if definition is not None:
             definition = self.catalog.instrument(instrument_id, at=interval[0])
@@ -148,14 +168,22 @@ class Gathering:
             instrument_id, definition, (series,), tuple(files), sessions
         ), interval
 
-    def sessions(self, series: Series, span: Interval) -> Sessions:
-        """The remembered sessions of a span (ns UTC), else those of the venue's calendar.
+    def _held(self, series: Series, span: Interval) -> Interval | None:
+        """From the first bar held in a span to the last."""
+        held = intersect([span], self.catalog.covered(series))
+        return (held[0][0], held[-1][1]) if held else None
 
-        Raises `DataUnavailable` when neither is known.
-        """
+    def sessions(self, series: Series, span: Interval) -> Sessions | None:
+        """The remembered sessions of a span (ns UTC), else those of the venue's calendar; None
+        where neither is known."""
         hours = self.catalog.hours(series) or "regular"
         known = self.catalog.sessions(series.instrument_id, hours, span)
-        return known or workers.run_blocking(calendar_sessions, series.venue, span, hours)
+        if known is not None:
+            return known
+        try:
+            return workers.run_blocking(calendar_sessions, series.venue, span, hours)
+        except DataUnavailable:
+            return None
 
     async def _with_quotes(self, data: InstrumentData, interval: Interval) -> InstrumentData:
         """The instrument with the BID and ASK bars that orders on a currency are filled on.

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 from catalog.coverage import Interval
-from catalog.errors import DataUnavailable
 from catalog.layout import NANOS_PER_DAY
 from core.backtest.data import InstrumentData, RunData
 from core.backtest.gathering import Gathering
@@ -46,9 +45,8 @@ def _begin(each: InstrumentData, spec: RunSpec, start: int, gathering: Gathering
     if not spec.bars.intraday:
         reach = spec.warm_up * spec.bars.nanos * 2 + _CLOSED_DAYS * NANOS_PER_DAY
     span = (max(start - reach, 0), start)
-    try:
-        sessions = gathering.sessions(each.series[0], span)
-    except DataUnavailable:
+    sessions = gathering.sessions(each.series[0], span)
+    if sessions is None:
         return span[0]
     left = spec.warm_up
     for opened, closed in reversed(sessions.open_times(spec.bars)):
