@@ -22,6 +22,7 @@ from catalog.rewriting import Rewrite
 from catalog.series import Series
 from catalog.store import Catalog
 from core.asking import PatientBroker
+from core.batches import Batches
 from core.fetch_events import (
     BarsRejected,
     BarsReordered,
@@ -94,6 +95,7 @@ class SeriesFetch:
         self._clock = clock
         self._report = report
         self._lookup: InstrumentLookup | None = None
+        self._batches: Batches | None = None
         self._stored = 0
         self._received = 0
         self._rejects: list[Reject] = []
@@ -147,6 +149,7 @@ class SeriesFetch:
 
     async def _fetch_all(self, plan: SeriesPlan) -> None:
         self._tell_progress(plan)
+        self._batches = Batches(partial(self._store, plan), plan.sessions, plan.series.spec)
         waiting = deque(plan.chunks)
         try:
             for interval in plan.barren:
@@ -196,7 +199,8 @@ class SeriesFetch:
             raise as_error(answer, f"fetch {series}")
         if plan.recheck:
             await self._revise(plan, bars, intersect([plan.recheck], [(start, chunk.end)]))
-        await self._store(plan, bars, (start, chunk.end))
+        assert self._batches is not None, "there are some for a plan"
+        await self._batches.add(bars, (start, chunk.end))
         self._received += len(bars)
         self._tell_progress(plan)
         return before(chunk, start, series.spec, plan.sessions)
@@ -239,7 +243,9 @@ class SeriesFetch:
                 await self._replace(plan, bars.between(*span), span)
                 self._report(BarsRevised(plan.series, revision.bars, revision.first))
             elif revision.kind != "none":
-                raise await asyncio.to_thread(self._mark_stale, plan.series, revision)
+                error = await asyncio.to_thread(self._mark_stale, plan.series, revision)
+                self._report(SeriesStale(plan.series, error.reason))
+                raise error
 
     def _compare(self, plan: SeriesPlan, fresh: BarColumns, span: Interval) -> Revision:
         open_times = intersect(plan.sessions.open_times(plan.series.spec), [span])
@@ -265,7 +271,6 @@ class SeriesFetch:
             else f"the broker restated {revision.bars:,} bars before its last session"
         )
         self._catalog.take_note(series, "stale", reason)
-        self._report(SeriesStale(series, reason))
         return DataUnavailable(
             f"{series} is stale",
             reason,
