@@ -21,7 +21,7 @@ from core.backtest.stream import Cursor, Stream, read_stream
 PLENTY = 1_000_000_000
 """The volume given to bars that have none, so that orders on them can fill: no order reaches the
 quarter of it beyond which Nautilus fills one tick worse."""
-_FEWEST, _MOST = 200, 10_000
+_FIRST, _FEWEST, _MOST = 200, 10, 10_000
 _WINDOW_S = 0.1
 
 
@@ -93,7 +93,7 @@ def windows(streams: Sequence[Stream], size: int | None = None) -> Iterator[list
     """
     cursors = [Cursor(stream) for stream in streams]
     done, left = [0] * len(streams), sum(len(stream) for stream in streams)
-    count = size or _FEWEST
+    count = size or _FIRST
     while left:
         began = time.perf_counter()
         last = min(

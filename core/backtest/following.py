@@ -10,7 +10,7 @@ from catalog.workers import WorkerDied
 from core.backtest.task import Outcome, Progress, Task, perform
 
 WORKER_LOG = "worker.log"
-STOP_S = 0.8
+STOP_S = 0.6
 """How long a run that is asked to stop may take to do so, before it is killed."""
 SETTLE_S = 60.0
 """How long it may take to write its figures after that."""

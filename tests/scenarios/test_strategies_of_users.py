@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import textwrap
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -426,3 +428,25 @@ async def test_a_process_that_is_left_is_told_with_its_last_words(tmp_path: Path
     told = await fail(tmp_path, "leave")
     assert "exit code 7" in told.reason
     assert "about to leave" in told.reason
+
+
+async def test_a_cancel_that_a_strategy_does_not_hear_ends_it_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write(folder, "failing", FAILING)
+    held = market.instrument(tmp_path, market.flat_bars(RISING), market.equity())
+    data = market.run_of(held)
+    store = RunStore(tmp_path / "runs")
+    spec = market.spec_for(data, "failing:Failing", how="spin")
+    run = asyncio.ensure_future(
+        run_backtest(spec, data, store, report=ignore, library=Library([folder]))
+    )
+    async with asyncio.timeout(20):
+        while not list((tmp_path / "runs").glob(".staging/*/*/worker.log")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    before = time.monotonic()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert time.monotonic() - before < 1
+    assert store.list() == []
+    assert not list((tmp_path / "runs").glob(".staging/*/*"))

@@ -1,0 +1,91 @@
+"""What a run needs beside its bars, fetched from the simulated gateway: bars to warm up with,
+rates of other currencies, the other instrument of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from catalog.events import Event
+from catalog.series import BarSpec
+from core.backtest.results import StoredRun
+from core.backtest.spec import RunSpec
+from core.options import Options
+from core.simulator.server import SimulatedGateway
+from core.workspace import Workspace
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
+# The first hour after the open of a Wednesday: what came before it was on Tuesday.
+SPEC = RunSpec(
+    "sma_crossover",
+    {"fast_period": 5, "slow_period": 20},
+    ("AAPL",),
+    BarSpec(1, "MINUTE"),
+    "2026-11-18T14:30",
+    "2026-11-18T15:30",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def workspace(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Workspace]:
+    async with SimulatedGateway(now=NOW) as gateway:
+        home = tmp_path_factory.mktemp("home")
+        options = Options(profile="demo", home=home, port=gateway.port, now=NOW)
+        opened = await Workspace.open(options)
+        yield opened
+        await opened.close()
+
+
+async def run(workspace: Workspace, spec: RunSpec) -> tuple[StoredRun, list[Event]]:
+    job = workspace.backtest(spec)
+    done = await job.wait()
+    return done, [line.event for line in job.log.since(0)]
+
+
+def changed(**terms: object) -> RunSpec:
+    return replace(SPEC, **terms)  # type: ignore[arg-type]
+
+
+async def test_bars_of_the_session_before_are_fetched_to_warm_up_with(
+    workspace: Workspace,
+) -> None:
+    cold, _ = await run(workspace, SPEC)
+    warm, _ = await run(workspace, changed(warm_up=20))
+    first_of_day = cold.equity.ts[0]
+    assert warm.equity.ts.tolist() == cold.equity.ts.tolist()
+    assert cold.fills[0].ts >= first_of_day + 19 * 60_000_000_000
+    assert warm.fills[0].ts == first_of_day
+    assert warm.metrics.bars == 60
+    assert not any("before the start" in text for text in warm.result.warnings)
+    catalog_only, heard = await run(workspace, changed(warm_up=20, source="catalog"))
+    assert catalog_only.fills == warm.fills
+    assert not [event for event in heard if event.channel == "fetch"]
+
+
+async def test_a_euro_account_gets_its_rates_by_itself(workspace: Workspace) -> None:
+    dollars, _ = await run(workspace, changed(cash="100000 USD"))
+    euros, _ = await run(workspace, changed(cash="100000 EUR", fees="zero"))
+    assert any("converted to" in text and "USD" in text for text in euros.result.notes)
+    assert euros.metrics.start_equity == pytest.approx(100_000, rel=1e-6)
+    size = np.abs([fill.units for fill in euros.fills]).max()
+    assert size > np.abs([fill.units for fill in dollars.fills]).max() * 1.01
+    assert euros.result.state == "done"
+
+
+async def test_a_pair_is_fetched_and_traded_together(workspace: Workspace) -> None:
+    pair = changed(
+        strategy="pairs_spread",
+        parameters={"period": 10, "entry": 1.0, "exit": 0.2},
+        instruments=("AAPL", "MSFT"),
+    )
+    done, _ = await run(workspace, pair)
+    assert {fill.instrument_id for fill in done.fills} == {"AAPL.NASDAQ", "MSFT.NASDAQ"}
+    by_stamp = [sum(fill.ts == ts for fill in done.fills) for ts in {f.ts for f in done.fills}]
+    assert set(by_stamp) == {2}, "both legs are traded at the same close"
