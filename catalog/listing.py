@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,20 +62,17 @@ class Listing:
         self._ledger = ledger
         self._series = FolderWatch(root, ledger, [BARS], self._read_series, _decode_series)
         self._ids = FolderWatch(root, ledger, CLASS_FOLDERS, self._read_ids, json.loads)
+        self._found: tuple[list[list[SeriesSummary]], set[str]] = ([], set())
+        self._sorted: list[SeriesSummary] = []
+        self._guard = threading.Lock()
 
     def series(self) -> list[SeriesSummary]:
         """All series that have files, sorted by instrument and bars."""
-        ids = self._known_ids()
-        return sorted(
-            (
-                one
-                if one.series.instrument_id in ids
-                else dataclasses.replace(one, has_instrument=False)
-                for summaries in self._series.contents()
-                for one in summaries
-            ),
-            key=lambda one: one.series.bar_type,
-        )
+        found = self._series.contents(), self._known_ids()
+        with self._guard:
+            if found != self._found:  # fast: what did not change is the same object
+                self._found, self._sorted = found, _sorted(*found)
+            return list(self._sorted)
 
     def instrument_ids(self) -> list[str]:
         """The ids of all stored instruments, sorted; damaged files are passed over."""
@@ -116,6 +114,15 @@ class Listing:
             "gaps": _gaps(series, covered, hours, self._ledger),
             "damaged": damaged,
         }
+
+
+def _sorted(found: list[list[SeriesSummary]], ids: set[str]) -> list[SeriesSummary]:
+    told = (
+        one if one.series.instrument_id in ids else dataclasses.replace(one, has_instrument=False)
+        for summaries in found
+        for one in summaries
+    )
+    return sorted(told, key=lambda one: one.series.bar_type)
 
 
 def _decode_series(text: str) -> list[SeriesSummary]:

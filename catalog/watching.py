@@ -19,7 +19,7 @@ from pathlib import Path
 from catalog.errors import QuarterdeckError
 from catalog.ledger import Ledger
 
-_BY_TURNS = 400
+_BY_TURNS = 200
 _SETTLED_NS = 2_000_000_000
 """A change within the grain of a file system's clock (2 s on FAT) cannot be told from the one
 before: what changed just now is read again."""
