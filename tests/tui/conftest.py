@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -13,9 +14,9 @@ NOW = datetime(2026, 3, 4, 15, 41, tzinfo=UTC)
 """A Wednesday, 10:41 in New York: the middle of a session."""
 
 
-@pytest.fixture(scope="session")
-def gateway_port() -> Iterator[int]:
-    """The port of a simulated gateway whose clock stands at `NOW`."""
+@contextmanager
+def gateway() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """The port and the process of a simulated gateway whose clock stands at `NOW`."""
     command = [sys.executable, "-m", "core.simulator", "--die-with-parent", "--port=0"]
     with subprocess.Popen(
         [*command, f"--now={NOW.isoformat()}"], stdout=subprocess.PIPE, text=True
@@ -23,5 +24,12 @@ def gateway_port() -> Iterator[int]:
         assert process.stdout is not None
         word, _, endpoint = process.stdout.readline().strip().partition(" ")
         assert word == "listening"
-        yield int(endpoint.rpartition(":")[2])
+        yield int(endpoint.rpartition(":")[2]), process
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def gateway_port() -> Iterator[int]:
+    """The port of a simulated gateway for all tests."""
+    with gateway() as (port, _):
+        yield port

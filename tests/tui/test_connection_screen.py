@@ -6,15 +6,21 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from catalog.events import Level
+from catalog.series import BarSpec
+from core.fetch import FetchRequest
 from core.ibkr.notices import Notice
+from tests.tui.conftest import gateway
 from tests.tui.deck import deck
+from tui.screens import connection
 
 
 async def test_it_connects_by_itself_and_shows_what_it_is_connected_to(
     tmp_path: Path, gateway_port: int
 ) -> None:
-    async with deck(tmp_path, gateway_port) as shown:
+    async with deck(tmp_path, gateway_port, size=(80, 34)) as shown:
         await shown.shows(
             "● connected",
             f"127.0.0.1:{gateway_port}",
@@ -78,3 +84,50 @@ async def test_a_farm_that_is_down_is_named(tmp_path: Path, gateway_port: int) -
         broker = shown.workspace.broker
         broker.ib.errorEvent.emit(-1, 2103, "Market data farm connection is broken:usfarm", None)
         await shown.shows("◐ degraded", "data farm down: usfarm", "broken")
+
+
+async def test_the_pacing_budget_is_shown_as_it_is_used_up(
+    tmp_path: Path, gateway_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "GAUGES_EVERY_S", 0.2)
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows("─ Pacing ", "open", "0/50 [", "0/60 [")
+        request = FetchRequest(
+            ("GDX.ARCA",), BarSpec(30, "SECOND"), "2026-03-04T14:30", "2026-03-04T15:30", "regular"
+        )
+        await shown.workspace.fetch(request).wait()
+        await shown.until(lambda: bool(re.search(r"[1-9]\d?/60 \[", shown.text)), "a used budget")
+
+
+async def test_a_fixed_clock_is_compared_with_the_brokers(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    """Both stand at the same moment of March: the years until today are no difference."""
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.until(lambda: bool(re.search(r"clock +[+-][0-3]\.\d s to", shown.text)))
+
+
+async def test_a_diagnosis_shows_each_step(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows("● connected")
+        await shown.press("D")
+        await shown.shows("─ Diagnosis ", "tcp", "login", "farms", "✓ a daily bar of EUR.USD")
+        await shown.press("escape")
+        await shown.until(lambda: "─ Diagnosis " not in shown.text)
+
+
+async def test_a_diagnosis_that_fails_names_the_setting_to_change(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.shows("✕ refused")
+        await shown.press("D")
+        await shown.shows("─ Diagnosis ", "✕ ", "1. ", "handshake  not tried")
+
+
+async def test_a_lost_gateway_is_tried_again_until_one_says_stop(tmp_path: Path) -> None:
+    with gateway() as (port, process):
+        async with deck(tmp_path, port) as shown:
+            await shown.shows("● connected")
+            process.kill()
+            await shown.shows("reconnecting", "next try", "attempt", "c connect", "d disconnect")
+            await shown.press("d")
+            await shown.shows("○ disconnected")
