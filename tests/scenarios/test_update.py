@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -223,3 +224,33 @@ async def test_series_of_no_broker_are_skipped_and_told(desk: Desk) -> None:
     summary = await desk.update()
     assert [one.series for one in summary.series] == [DAYS]
     assert [skipped.series for skipped in desk.told(SeriesSkipped)] == [foreign]
+
+
+async def test_a_split_between_two_updates_is_found_out_and_rebuilt(tmp_path: Path) -> None:
+    before, after = datetime(2024, 2, 23, 22, tzinfo=UTC), datetime(2024, 3, 1, 22, tzinfo=UTC)
+    catalog = Catalog.open(tmp_path)
+    series = Series("WMT.NYSE", BarSpec(1, "DAY"))
+    request = FetchRequest(("WMT.NYSE",), series.spec, "2024-01-02", "2024-02-23")
+    async with SimulatedGateway(now=before) as gateway:
+        session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+        await fetch_all(request, catalog=catalog, session=session, clock=lambda: before)
+        await session.disconnect()
+    last_price = catalog.read_bars(series).close[-1]
+
+    async with SimulatedGateway(now=after) as gateway:
+        session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+        summary = await update_all([], catalog=catalog, session=session, clock=lambda: after)
+        (failed,) = summary.failed
+        assert "ratio 3" in str(failed.error)
+        rebuilt = await rebuild(series, catalog=catalog, session=session, clock=lambda: after)
+        assert rebuilt.error is None
+        assert not (
+            await update_all([], catalog=catalog, session=session, clock=lambda: after)
+        ).failed
+        await session.disconnect()
+
+    bars = catalog.read_bars(series)
+    at_split = int(np.searchsorted(bars.ts, ns("2024-02-26")))
+    assert abs(bars.close[at_split - 1] - last_price / 3) <= 1
+    assert bars.ts[-1] == ns("2024-03-01T23:59:59") + 999_999_999
+    catalog.close()
