@@ -23,7 +23,19 @@ logger = logging.getLogger(__name__)
 
 KEPT_LINES = 2_000
 
-type Kind = Literal["connect", "plan", "fetch", "derive", "backtest"]
+type Kind = Literal[
+    "connect",
+    "plan",
+    "fetch",
+    "derive",
+    "backtest",
+    "check",
+    "repair",
+    "backfill",
+    "delete",
+    "export",
+    "undo",
+]
 
 
 class JobState(StrEnum):

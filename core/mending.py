@@ -5,17 +5,28 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from catalog.events import Event, Report, ignore
 from catalog.exchange import Transaction
 from catalog.health import CheckReport, check
-from catalog.repair import Step, repair
+from catalog.repair import Step, plan, repair
 from catalog.series import NANOS_PER_SECOND
 from catalog.store import Catalog
 from catalog.trash import undo
 from core.identity import Clock
 from core.writing import write
+
+_PASSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What became of a repair: how many steps failed, and what a check finds after it."""
+
+    failed: int
+    left: CheckReport
 
 
 async def check_catalog(
@@ -37,6 +48,23 @@ async def repair_catalog(catalog: Catalog, steps: Sequence[Step], report: Report
     """
     catalog.require_writable()
     return await _until_stopped(partial(repair, catalog.root, steps), report)
+
+
+async def mend_catalog(
+    catalog: Catalog, clock: Clock, steps: Sequence[Step], report: Report = ignore
+) -> Mended:
+    """Do the steps of a plan, and those that a check then asks for: what one pass puts in its
+    place, the next lays out.
+
+    Raises what `check_catalog` and `repair_catalog` do.
+    """
+    for _ in range(_PASSES):
+        failed = await repair_catalog(catalog, steps, report)
+        left = await check_catalog(catalog, clock, report=report)
+        steps = plan(left.findings)
+        if failed or not steps:
+            break
+    return Mended(failed, left)
 
 
 async def undo_last(catalog: Catalog, report: Report = ignore) -> Transaction:

@@ -16,6 +16,7 @@ from core.backtest.reproducing import Reproduction
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.spec import RunSpec
 from core.backtest.sweep import SweepResult, SweepSpec
+from core.catalog_jobs import CatalogJobs
 from core.data_jobs import DataJobs
 from core.fetch import FetchPlan, FetchRequest, FetchSummary
 from core.ibkr.connection import BrokerSession, Endpoint
@@ -24,6 +25,7 @@ from core.ibkr.pacing import Pacing
 from core.jobs import Job, Jobs
 from core.journal import JournalEntry
 from core.options import Options
+from core.preferences import load_or_last_good
 from core.run_jobs import RunJobs
 from core.settings import Home, Profile, Settings, adapted
 from core.strategies.library import SHIPPED, Library
@@ -40,13 +42,19 @@ def chosen_profile(options: Options) -> tuple[Home, Profile]:
     """
     home = Home.find(options.home)
     profile = adapted(
-        Settings.load(home.settings_file).choose(options.profile),
+        _settings(home, options).choose(options.profile),
         host=options.host,
         port=options.port,
         client_id=options.client_id,
         catalog=options.catalog,
     )
     return home, profile
+
+
+def _settings(home: Home, options: Options) -> Settings:
+    if options.last_good:
+        return load_or_last_good(home)[0]
+    return Settings.load(home.settings_file)
 
 
 class Workspace:
@@ -77,6 +85,7 @@ class Workspace:
             broker=broker,
             clock=clock,
         )
+        self.care = CatalogJobs(self.jobs, catalog=catalog, broker=broker, clock=clock)
         self.library = library
         self.presets = Presets(home.presets_file)
         self.tests = RunJobs(
@@ -107,7 +116,7 @@ class Workspace:
             ),
             RunStore(profile.runs_folder(home)),
             (lambda: now) if now is not None else (lambda: datetime.now(UTC)),
-            Library(Settings.load(home.settings_file).strategy_folders, own=home.strategies),
+            Library(_settings(home, options).strategy_folders, own=home.strategies),
         )
 
     async def close(self) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tui.output import Output
 
 _ORDER = ("error", "warning", "notice")
-_PASSES = 3
 _UNSOUND = 4
 """The exit code while a finding is an error: bars that cannot be used or would be read wrong."""
 
@@ -61,7 +60,7 @@ def repair(
 
     async def work(workspace: Workspace) -> int:
         from catalog.repair import plan
-        from core.mending import check_catalog, repair_catalog
+        from core.mending import Mended, check_catalog, mend_catalog
 
         found = await check_catalog(workspace.catalog, workspace.clock)
         steps = plan(found.findings)
@@ -74,21 +73,18 @@ def repair(
                 output.line(f"{len(steps):,} steps; do them with: quarterdeck catalog repair --yes")
             output.summary(done=False, steps=[step.as_record() for step in steps])
             return 0
-        failed, left = 0, found
-        for _ in range(_PASSES):  # what one pass puts in its place, the next lays out
-            if not (more := plan(left.findings)) or failed:
-                break
-            failed = await repair_catalog(workspace.catalog, more, output.event)
-            left = await check_catalog(workspace.catalog, workspace.clock)
+        mended = Mended(0, found)
+        if steps:
+            mended = await mend_catalog(workspace.catalog, workspace.clock, steps, output.event)
         output.line()
-        output.line(_totals(left))
+        output.line(_totals(mended.left))
         output.summary(
             done=True,
             steps=[step.as_record() for step in steps],
-            failed=failed,
-            findings=[one.as_record() for one in left.findings],
+            failed=mended.failed,
+            findings=[one.as_record() for one in mended.left.findings],
         )
-        return _UNSOUND if failed else 0
+        return _UNSOUND if mended.failed else 0
 
     invocation.run(work)
 

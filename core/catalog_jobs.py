@@ -1,0 +1,115 @@
+"""Checking, mending, deleting and exporting as jobs, for screens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from catalog.deleting import delete_bars
+from catalog.events import Event, Report
+from catalog.exchange import Transaction
+from catalog.exporting import export_bars, export_name
+from catalog.health import CheckProgress, CheckReport
+from catalog.repair import Step, StepDone
+from catalog.series import Series
+from catalog.store import Catalog
+from core.backfilling import Backfilled, backfill
+from core.ibkr.connection import BrokerSession
+from core.identity import Clock
+from core.jobs import Job, JobProgress, Jobs
+from core.mending import check_catalog, mend_catalog, undo_last
+from core.writing import write
+
+_MB = 1e6
+
+
+class CatalogJobs:
+    """What is done to the catalog of one workspace beside fetching into it."""
+
+    def __init__(
+        self, jobs: Jobs, *, catalog: Catalog, broker: BrokerSession, clock: Clock
+    ) -> None:
+        self._jobs = jobs
+        self._catalog = catalog
+        self._broker = broker
+        self._clock = clock
+
+    def check(self) -> Job[CheckReport]:
+        """Find everything that is wrong in the catalog; only what is new in it is read."""
+
+        async def work(job: Job[CheckReport]) -> CheckReport:
+            return await check_catalog(self._catalog, self._clock, report=_counted(job.report))
+
+        return self._jobs.start("check", "check the catalog", work)
+
+    def repair(self, steps: Sequence[Step]) -> Job[CheckReport]:
+        """Do the steps of a plan and those that they make possible; gives what is wrong then."""
+
+        async def work(job: Job[CheckReport]) -> CheckReport:
+            mended = await mend_catalog(self._catalog, self._clock, steps, _counted(job.report))
+            return mended.left
+
+        return self._jobs.start("repair", "repair the catalog", work)
+
+    def backfill(self) -> Job[Backfilled]:
+        """Ask the broker for the instruments of all bars that have none."""
+
+        async def work(job: Job[Backfilled]) -> Backfilled:
+            return await backfill(self._catalog, self._broker, self._clock, job.report)
+
+        return self._jobs.start("backfill", "instruments for bars without one", work)
+
+    def delete(self, series: Sequence[Series]) -> Job[int]:
+        """Move whole series into the trash; gives how many bars they had."""
+
+        async def work(job: Job[int]) -> int:
+            bars = 0
+            for one in series:
+                bars += await write(partial(delete_bars, self._catalog, one, None), job.report)
+            return bars
+
+        return self._jobs.start("delete", f"delete {_named(series)}", work)
+
+    def export(self, series: Sequence[Series], folder: Path) -> Job[int]:
+        """Write series to CSV files in a folder, one each; gives how many bars."""
+
+        async def work(job: Job[int]) -> int:
+            bars = 0
+            for done, one in enumerate(series):
+                job.report(JobProgress(done, len(series), "series", str(one)))
+                path = folder / export_name(one, "csv")
+                bars += await write(
+                    partial(export_bars, self._catalog, one, path, "csv"), job.report
+                )
+            return bars
+
+        return self._jobs.start("export", f"export {_named(series)}", work)
+
+    def undo(self) -> Job[Transaction]:
+        """Take the last repair step, deletion or import back."""
+
+        async def work(job: Job[Transaction]) -> Transaction:
+            return await undo_last(self._catalog, job.report)
+
+        return self._jobs.start("undo", "undo", work)
+
+
+def _named(series: Sequence[Series]) -> str:
+    return str(series[0]) if len(series) == 1 else f"{len(series):,} series"
+
+
+def _counted(report: Report) -> Report:
+    """Reports progress of checks and repairs as that of the job."""
+
+    def tell(event: Event) -> None:
+        match event:
+            case CheckProgress(done=done, total=total):
+                report(JobProgress(done / _MB, total / _MB, "MB"))
+            case StepDone(done=done, total=total):
+                report(JobProgress(done, total, "steps"))
+                report(event)
+            case _:
+                report(event)
+
+    return tell
