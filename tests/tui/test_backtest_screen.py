@@ -98,22 +98,29 @@ async def test_every_tab_of_a_result_shows_its_part(home: Path, gateway_port: in
         run = await run_it(shown)
         await shown.press("t")
         await shown.shows("[Chart]", "780 of 780 bars", "▲", "▼", "03-03")
-        await shown.press("plus")
+        await shown.press("right_square_bracket")
         await shown.shows("390 of 780 bars")
+        await shown.press("right")
+        await shown.shows("┊", "  O 1", "  C 1")
         await shown.press("t")
-        await shown.shows("[Trades]", "entry (ET)", "2026-03-02 09:")
-        await shown.press("t")
-        await shown.shows("[Orders]", "filled")
-        await shown.press("t")
-        await shown.shows("[Log", f"WARNING {run.result.warnings[0][:40]}")
-        await shown.press("t")
-        await shown.shows("[Summary]")
+        await shown.shows("[Returns]", "Mar", f"returns of {len(run.trades)} trades")
+        for tab, *texts in (
+            ("[Trades]", "entry (ET)", "2026-03-02 09:"),
+            ("[Fills]", "slippage", "2026-03-02 09:"),
+            ("[Orders]", "filled"),
+            ("[Positions]", "realized", "long"),
+            ("[Account]", "locked", "USD"),
+            ("[Log", f"WARNING {run.result.warnings[0][:40]}"),
+            ("[Summary]", "held"),
+        ):
+            await shown.press("t")
+            await shown.shows(tab, *texts)
 
 
 async def test_enter_on_a_trade_shows_it_among_its_candles(home: Path, gateway_port: int) -> None:
     async with form(home, gateway_port) as shown:
         await run_it(shown)
-        await shown.press("t", "t", "enter")
+        await shown.press("t", "t", "t", "enter")
         await shown.shows("[Chart]", "of 780 bars", "▲")
         assert "780 of 780" not in shown.text
 

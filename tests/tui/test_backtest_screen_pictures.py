@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 
 from catalog.series import BarSpec
 from core.backtest.accounting import Fill, Trade
-from core.backtest.metrics import Metrics
+from core.backtest.metrics import Metrics, Performance
 from core.backtest.records import EQUITY, FILLS, ORDERS, TRADES, Order
 from core.backtest.results import RunResult
 from core.backtest.spec import RunSpec
@@ -61,6 +61,15 @@ METRICS = Metrics(
     bars=23_790,
     seconds=0.31,
     days=61,
+    benchmark=Performance(
+        total_return=0.068,
+        cagr=0.321,
+        volatility=0.151,
+        sharpe=1.92,
+        sortino=2.8,
+        max_drawdown=0.042,
+        calmar=7.64,
+    ),
 )
 
 
@@ -142,4 +151,4 @@ def test_the_form_filled_in_from_a_run(frozen: Options, snap_compare: Compare) -
 
 def test_the_trades(frozen: Options, snap_compare: Compare) -> None:
     texts = ("[Trades]", "+370.00", "2024-01-22")
-    assert _picture(frozen, snap_compare, (80, 24), ("t", "t"), texts)
+    assert _picture(frozen, snap_compare, (80, 24), ("t", "t", "t"), texts)

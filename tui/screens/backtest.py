@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,57 +12,34 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
-from catalog.errors import QuarterdeckError
+from catalog.errors import QuarterdeckError, WrongInput
 from core.jobs import JobState
-from tui.screens.base import BaseScreen
+from tui.screens.run_history import RunHistory
 from tui.widgets.backtest_form import BacktestForm
-from tui.widgets.backtest_history import COLUMNS, history_row
-from tui.widgets.backtest_spec import command_of, title_of
+from tui.widgets.backtest_history import columns
+from tui.widgets.backtest_running import RunningRun
+from tui.widgets.backtest_spec import title_of
+from tui.widgets.form import TURN_FIELDS
+from tui.widgets.form_reading import known_ids, stored_dates
 from tui.widgets.result_loading import load_shown
-from tui.widgets.result_progress import clock, progress_bar
 from tui.widgets.result_table import ResultTable
 from tui.widgets.result_view import ResultView
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
-    from core.backtest.results import RunSummary, StoredRun
+    from core.backtest.presets import Presets
+    from core.backtest.reproducing import Reproduction
+    from core.backtest.results import StoredRun
     from core.backtest.spec import RunSpec
     from core.jobs import Job
     from core.workspace import Workspace
+    from tui.widgets.sweep_board import SweepBoard
 
-_ABOUT_SOMETHING = ("new", "cancel", "edit", "copy", "turn_tab")
+_ABOUT_SOMETHING = ("new", "cancel", "edit", "turn_tab", "reproduce", "sweep")
 _NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
 
 
-class RunningRun:
-    """A run that was started here, as one line; each of its phases has a pace of its own."""
-
-    def __init__(self, job: Job[StoredRun], spec: RunSpec) -> None:
-        self.job = job
-        self._spec = spec
-        self._done = 0.0
-        self._since = job.snapshot.started
-
-    def line(self, now: datetime) -> str:
-        """How far it is, how fast, and when it will be there."""
-        snapshot = self.job.snapshot
-        if snapshot.done < self._done:  # the next series, or the run itself after its data
-            self._since = now
-        self._done = snapshot.done
-        fraction = snapshot.fraction
-        left = (now - self._since).total_seconds() * (1 - fraction) / fraction if fraction else None
-        counted = f"{snapshot.done:,.0f}/{snapshot.total:,.0f} {snapshot.unit}"
-        parts = (
-            f"  {progress_bar(fraction)}",
-            counted if snapshot.total else "preparing",
-            snapshot.text,
-            f"{clock(left)} left" if left is not None else "",
-            title_of(self._spec),
-        )
-        return "  ".join(part for part in parts if part)
-
-
-class BacktestScreen(BaseScreen):
+class BacktestScreen(RunHistory):
     """A result above the history of runs, or the form of a new run in their place."""
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/backtest.tcss"]
@@ -72,32 +49,39 @@ class BacktestScreen(BaseScreen):
     HELP_TEXT: ClassVar[str] = (
         "A run is a process of its own; what its bars lack is fetched first, unless the source is "
         "'catalog'. Orders fill at the close of the bar they are decided on. Ratios are of daily "
-        "returns, scaled to a year, risk-free rate 0, and n/a under 20 days. On the Chart tab + "
-        "and - zoom and the arrows move; enter on a trade shows it there."
+        "returns, scaled to a year, risk-free rate 0, and n/a under 20 days; 'held' is the first "
+        "instrument bought and kept. On the Chart tab [ and ] zoom, h and l move, the arrows move "
+        "the crosshair; enter on a trade shows it there. In the form, on the list of strategies, "
+        "p fills in a preset, P keeps one, S sweeps."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        *TURN_FIELDS,
         Binding("n", "new", "new", tooltip="Set up a new run"),
         Binding("e", "edit", "edit & rerun", tooltip="Set up a run like the one under the cursor"),
         Binding("t", "turn_tab(1)", "tabs", tooltip="Next tab of the result"),
         Binding("T", "turn_tab(-1)", "Previous tab", show=False),
-        Binding("x", "cancel", "cancel", tooltip="Stop the running backtest; nothing of it stays"),
-        Binding("y", "copy", "copy", tooltip="Copy the command that does the same run"),
+        Binding("x", "cancel", "cancel", tooltip="Stop the run; what it has done so far is kept"),
+        Binding("c", "compare", "compare", tooltip="Put two to ten marked runs side by side"),
+        Binding("E", "export", "export", tooltip="Write the run to files"),
+        Binding("S", "sweep", "sweep", tooltip="Run this with many parameters"),
+        Binding("R", "reproduce", "reproduce", tooltip="Run it again: are all fills the same?"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: list[RunSummary] = []
-        self._started: dict[int, RunningRun] = {}
+        self._started: dict[int, RunningRun[Any]] = {}
         self._offered: frozenset[str] = frozenset({"new"})
         self._loaded = False
-        self._reading = asyncio.Lock()
+        self._board: SweepBoard | None = None
 
     def compose_body(self) -> ComposeResult:
         with ContentSwitcher(id="places", initial="results"):
             with Vertical(id="results"):
                 yield ResultView(id="result")
                 yield Static(id="running", markup=False)
-                history = ResultTable(*COLUMNS, empty=_NOTHING, id="history", classes="panel")
+                history = ResultTable(
+                    *columns(), empty=_NOTHING, id="history", classes="panel", marks=True
+                )
                 history.border_title = "History"
                 yield history
             yield BacktestForm(id="form")
@@ -106,6 +90,7 @@ class BacktestScreen(BaseScreen):
         if not self._loaded:
             self._loaded = True
             self.start(self._show_newest(workspace))
+            self.start(self._read_known(workspace))
         now = datetime.now(UTC)
         lines = "\n".join(run.line(now) for run in self._started.values())
         running = self.query_one("#running", Static)
@@ -117,27 +102,46 @@ class BacktestScreen(BaseScreen):
     def on_screen_resume(self) -> None:
         # Textual calls the handler of the base class as well.
         if self.workspace is not None and self._loaded:
-            self.start(self._read_history(self.workspace))
+            self.start(self.read_history(self.workspace))
+            self.start(self._read_known(self.workspace))
+
+    async def _read_known(self, workspace: Workspace) -> None:
+        """Let the form know the ids that are stored, and all strategies, changed ones too."""
+        form = self.query_one(BacktestForm)
+        ids = await asyncio.to_thread(known_ids, workspace.catalog)
+        form.begin(workspace.clock(), ids)
+        form.know(await workspace.strategies())
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
-        self.query_one(BacktestForm).fill(ids, bars)
+        form = self.query_one(BacktestForm)
+        form.fill(ids, bars)
+        if self.workspace is not None and ids and bars is not None:
+            self.start(self._fill_stored_dates(self.workspace, ids[0], bars))
         self.action_new()
+
+    async def _fill_stored_dates(self, workspace: Workspace, one: str, bars: BarSpec) -> None:
+        dates = await asyncio.to_thread(stored_dates, workspace.catalog, one, bars)
+        if dates is not None:
+            self.query_one(BacktestForm).fill_dates(*dates)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what there is something for."""
-        return action not in _ABOUT_SOMETHING or action in self._offered
+        about = action in _ABOUT_SOMETHING or action in RunHistory.ABOUT_RUNS
+        return not about or action in self._offered
 
     def _offer_keys(self) -> None:
         offered = {"cancel"} if self._started else set()
         if self.query_one("#places", ContentSwitcher).current == "results":
-            offered.add("new")
+            offered |= {"new", *self.run_keys}
             if self._runs:
-                offered |= {"edit", "copy"}
+                offered |= {"edit", "reproduce", "sweep"}
             if self.query_one(ResultView).run is not None:
                 offered.add("turn_tab")
         if offered != self._offered:
             self._offered = frozenset(offered)
             self.refresh_bindings()
+
+    # The form
 
     def action_new(self) -> None:
         """Open the form as it was left."""
@@ -145,7 +149,7 @@ class BacktestScreen(BaseScreen):
 
     def action_edit(self) -> None:
         """Open the form filled in as the run under the cursor was."""
-        if (run := self._run_under_cursor()) is not None:
+        if (run := self.run_under_cursor()) is not None:
             self.start(self._edit(run.spec))
 
     async def _edit(self, spec: RunSpec) -> None:
@@ -156,63 +160,153 @@ class BacktestScreen(BaseScreen):
         """Leave the form; what was typed stays."""
         self._open("results")
 
-    def action_turn_tab(self, step: int) -> None:
-        """Show the next or the previous tab of the result."""
-        self.query_one(ResultView).turn_tab(step)
+    @on(BacktestForm.PresetWanted)
+    def _choose_preset(self) -> None:
+        if self.workspace is not None:
+            self.start(self._ask_for_preset(_presets(self.workspace)))
 
-    def action_cancel(self) -> None:
-        """Cancel the run that was started last."""
-        if self._started:
-            list(self._started.values())[-1].job.cancel()
+    async def _ask_for_preset(self, presets: Presets) -> None:
+        known = await asyncio.to_thread(presets.all)
 
-    def action_copy(self) -> None:
-        """Copy the command of the run under the cursor."""
-        if (run := self._run_under_cursor()) is not None:
-            self.app.copy_to_clipboard(command_of(run.spec))
-            self.notify("the command is in the clipboard", timeout=3)
+        def read(name: str) -> RunSpec:
+            if name not in known:
+                raise WrongInput(f"there is no preset '{name}'", "", "choose one of those above")
+            return known[name]
+
+        hint = f"presets: {', '.join(known)}" if known else "none yet: P keeps one"
+        self.ask(
+            "Which preset?",
+            hint,
+            next(iter(known), ""),
+            lambda name: self.start(self._edit(known[name])),
+            words=tuple(known),
+            read=read,
+        )
+
+    @on(BacktestForm.PresetMade)
+    def _keep_preset(self, made: BacktestForm.PresetMade) -> None:
+        def read(name: str) -> None:
+            if not name:
+                raise WrongInput("a preset needs a name", "", "type one")
+
+        if (workspace := self.workspace) is not None:
+            self.ask(
+                "Keep as preset",
+                "a name; one that is there already is replaced",
+                made.spec.strategy,
+                lambda name: self.start(
+                    asyncio.to_thread(_presets(workspace).keep, name, made.spec)
+                ),
+                read=read,
+            )
+
+    # Runs
 
     @on(BacktestForm.Submitted)
     def _start(self, submitted: BacktestForm.Submitted) -> None:
         if self.workspace is None:
             return
-        job = self.workspace.backtest(submitted.spec)
-        self._started[job.id] = RunningRun(job, submitted.spec)
-        self.start(self._follow(self.workspace, job, submitted.spec))
         self._open("results")
+        if submitted.sweep:
+            self._open_sweep(submitted.spec)
+            return
+        job = self.workspace.backtest(submitted.spec)
+        self._started[job.id] = RunningRun(job, title_of(submitted.spec))
+        self.start(self._follow(self.workspace, job, submitted.spec))
         self.tick()
-
-    @on(ResultTable.Opened, "#history")
-    def _open_run(self, opened: ResultTable.Opened) -> None:
-        if self.workspace is not None:
-            self.start(self._show_run(self.workspace, opened.key))
 
     async def _follow(self, workspace: Workspace, job: Job[StoredRun], spec: RunSpec) -> None:
         """Show what becomes of a run, and the history with it."""
-        await job.ended()
-        self._started.pop(job.id)
-        await self._read_history(workspace)
+        before = {run.run_id for run in self._runs}
+        await self._ended(workspace, job)
         match job.snapshot.state, job.snapshot.error:
             case JobState.DONE, _:
                 stored = await job.wait()
                 await self._show_run(workspace, stored.run_id)
             case JobState.FAILED, error if error is not None:
                 self.query_one(ResultView).show_failure(spec, error)
+            case JobState.CANCELLED, _:
+                partial = (run for run in self._runs if run.run_id not in before)
+                if (kept := next(partial, None)) is not None:
+                    await self._show_run(workspace, kept.run_id)
         self.tick()
 
+    async def _ended(self, workspace: Workspace, job: Job[Any]) -> None:
+        await job.ended()
+        self._started.pop(job.id)
+        await self.read_history(workspace)
+
+    def action_cancel(self) -> None:
+        """Cancel the run that was started last."""
+        if self._started:
+            list(self._started.values())[-1].job.cancel()
+
+    def action_reproduce(self) -> None:
+        """Run the one under the cursor again, and say whether its fills are the same."""
+        run, workspace = self.run_under_cursor(), self.workspace
+        if run is not None and workspace is not None:
+            job = workspace.reproduce(run.run_id)
+            self._started[job.id] = RunningRun(job, f"reproduce {title_of(run.spec)}")
+            self.start(self._tell_reproduced(workspace, job))
+
+    async def _tell_reproduced(self, workspace: Workspace, job: Job[Reproduction]) -> None:
+        await self._ended(workspace, job)
+        if job.snapshot.state is not JobState.CANCELLED:
+            found = await job.wait()
+            await self._show_run(workspace, found.again.run_id)
+            self.notify(
+                str(found),
+                title="reproduced" if found.same else "not reproduced",
+                severity="information" if found.same else "warning",
+                timeout=10,
+                markup=False,
+            )
+
+    def action_sweep(self) -> None:
+        """Set up a sweep around the run under the cursor, or look at the one that runs."""
+        if (run := self.run_under_cursor()) is not None:
+            self._open_sweep(run.spec)
+
+    def _open_sweep(self, base: RunSpec) -> None:
+        if self.workspace is not None:
+            self.start(self._push_sweep(self.workspace, base))
+
+    async def _push_sweep(self, workspace: Workspace, base: RunSpec) -> None:
+        from tui.screens.sweep import Sweep
+
+        board = self._board if self._board is not None and self._board.job.running else None
+        base = board.spec.base if board is not None else base
+        strategy = await asyncio.to_thread(workspace.library.find, base.strategy)
+        await self.app.push_screen(
+            Sweep(
+                base,
+                strategy,
+                board,
+                remember=self._remember_sweep,
+                show_run=lambda run_id: self.start(self._show_run(workspace, run_id)),
+            )
+        )
+
+    def _remember_sweep(self, board: SweepBoard) -> None:
+        self._board = board
+
+    # Results
+
+    def action_turn_tab(self, step: int) -> None:
+        """Show the next or the previous tab of the result."""
+        self.query_one(ResultView).turn_tab(step)
+
+    @on(ResultTable.Opened, "#history")
+    def _open_run(self, opened: ResultTable.Opened) -> None:
+        if self.workspace is not None:
+            self.start(self._show_run(self.workspace, opened.key))
+
     async def _show_newest(self, workspace: Workspace) -> None:
-        await self._read_history(workspace)
+        await self.read_history(workspace)
         if self._runs:
             await self._show_run(workspace, self._runs[0].run_id)
         else:
             self.query_one(ResultView).show_message("Result", _NOTHING)
-
-    async def _read_history(self, workspace: Workspace) -> None:
-        async with self._reading:
-            self._runs = await asyncio.to_thread(workspace.runs.list)
-        today = datetime.now(UTC)
-        self.query_one("#history", ResultTable).show(
-            [history_row(run, today) for run in self._runs]
-        )
 
     async def _show_run(self, workspace: Workspace, run_id: str) -> None:
         result = self.query_one(ResultView)
@@ -221,20 +315,27 @@ class BacktestScreen(BaseScreen):
             result.show_failure(shown.run.spec, _stored_error(shown.run))
         else:
             result.show(shown)
-        self.query_one("#history", ResultTable).point_at(run_id)
+        self.history.point_at(run_id)
         self._offer_keys()
+
+    def runs_deleted(self, run_ids: tuple[str, ...]) -> None:
+        shown = self.query_one(ResultView)
+        if shown.run is not None and shown.run.run_id in run_ids:
+            shown.show_message("Result", "this run is deleted; enter on another one shows it")
 
     def _open(self, place: str) -> None:
         self.query_one("#places", ContentSwitcher).current = place
         if place == "form":
             self.query_one(BacktestForm).enter()
         else:
-            self.query_one("#history").focus()
+            self.history.focus()
         self._offer_keys()
 
-    def _run_under_cursor(self) -> RunSummary | None:
-        key = self.query_one("#history", ResultTable).cursor_key
-        return next((run for run in self._runs if run.run_id == key), None)
+
+def _presets(workspace: Workspace) -> Presets:
+    from core.backtest.presets import Presets
+
+    return Presets(workspace.home.data / "presets.json")
 
 
 def _stored_error(run: StoredRun) -> QuarterdeckError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,26 +16,57 @@ from textual.widgets import Input, Static
 
 from catalog.errors import WrongInput
 from core.backtest.fees import FEES
-from core.backtest.spec import Cash, RunSpec
-from core.strategies import StrategyInfo, describe, parameters_of, strategy_names
+from core.backtest.spec import (
+    MOST_LEVERAGE,
+    MOST_WARM_UP,
+    Account,
+    PositionKeeping,
+    RunSpec,
+    Source,
+)
+from core.strategies import describe, parameters_of, strategy_names
+from core.strategies.parameters import Parameter, StrategyInfo
 from tui.widgets.backtest_spec import command_of
-from tui.widgets.form import Choice, FormField, first_problem
-from tui.widgets.form_reading import problem_in, read_bars, read_ids, read_time, told
+from tui.widgets.form import Choice, FormField, LastWord, first_problem
+from tui.widgets.form_reading import (
+    DATES,
+    DAYS_AT_FIRST,
+    problem_in,
+    read_bars,
+    read_ids,
+    read_time,
+    told,
+)
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
 
 _FEES = tuple(FEES)
-_SOURCES = ("auto", "catalog")
-
-
+_NUMBERS = {
+    "warm_up": Parameter("warm_up", "int", 0, at_least=0, at_most=MOST_WARM_UP),
+    "leverage": Parameter("leverage", "float", 0.0, at_least=0, at_most=MOST_LEVERAGE),
+    "slippage": Parameter("slippage", "float", 0.0, at_least=0, at_most=1),
+    "seed": Parameter("seed", "int", 0, at_least=0),
+}
 _READERS: dict[str, Callable[[str], object]] = {
     "ids": read_ids,
     "bars": read_bars,
     "start": read_time,
     "end": read_time,
-    "cash": Cash.parse,
+    "cash": lambda text: RunSpec("", cash=text).all_cash(),
+    **{name: number.read for name, number in _NUMBERS.items()},
+}
+_DOCS = {
+    "start": "a date, or 2024-01, -30d, ytd",
+    "end": "a date, or 2024-01, today",
+    "warm_up": "bars before the start that indicators are shown",
+    "leverage": "orders beyond it are denied; 0 denies none",
+    "slippage": "the chance that a market order fills a tick worse",
+    "seed": "what chance is drawn with",
+    "account": "auto is a margin account",
+    "oms": "netting: one position an instrument; hedging: several",
+    "source": "auto fetches what is missing first; catalog never asks the broker",
 }
 
 
@@ -49,49 +81,95 @@ class BacktestForm(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "run", "run"),
+        Binding("S", "sweep", "sweep", tooltip="Run this with many parameters"),
         Binding("y", "copy_command", "copy the command"),
+        Binding("p", "preset", "preset", tooltip="Fill in what was kept by name"),
+        Binding("P", "keep_preset", "keep as preset", show=False, tooltip="Keep this by name"),
     ]
 
     @dataclass
     class Submitted(Message):
-        """A run was asked for, and nothing is wrong with it."""
+        """A run was asked for, or a sweep around it, and nothing is wrong with it."""
+
+        spec: RunSpec
+        sweep: bool = False
+
+    class PresetWanted(Message):
+        """Something kept by name is to be filled in."""
+
+    @dataclass
+    class PresetMade(Message):
+        """What is typed is to be kept by name."""
 
         spec: RunSpec
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, classes="panel")
         self.border_title = "New backtest"
-        self._strategy = describe(strategy_names()[0])
+        self._known = {name: describe(name) for name in strategy_names()}
+        self._strategy = next(iter(self._known.values()))
         self._typed: dict[tuple[str, str], str] = {}
         self._submitted = False
         self._command = ""
+        self._ids = LastWord()
+        self._now: datetime | None = None
 
     def compose(self) -> ComposeResult:
+        dates = LastWord(DATES)
+        usual = RunSpec("")
         with Horizontal(id="choices"):
-            yield Strategies(Column("strategy", flexible=True), id="strategies")
+            yield Strategies(Column("strategy", flexible=True), id="strategies", sorts=False)
             with VerticalScroll(id="parameters", can_focus=False):
                 yield from self._parameter_fields(self._strategy)
-            with Vertical(id="what-and-when"):
-                yield FormField("ids", "ids", placeholder="AAPL.NASDAQ")
+            with VerticalScroll(id="what-and-when", can_focus=False):
+                yield FormField("ids", "ids", placeholder="e.g. AAPL.NASDAQ", suggester=self._ids)
                 yield FormField("bars", "bars", "1-MINUTE-LAST")
-                yield FormField("start", "from", placeholder="2024-01-02")
-                yield FormField("end", "to", placeholder="2024-03-28")
-                yield FormField("cash", "cash", "100000 USD")
+                yield FormField("start", "from", placeholder="e.g. 2024-01", suggester=dates)
+                yield FormField("end", "to", placeholder="e.g. today", suggester=dates)
+                yield FormField("cash", "cash", usual.cash)
                 yield FormField("fees", "fees", _FEES[0], choices=_FEES)
-                yield FormField("source", "source", _SOURCES[0], choices=_SOURCES)
+                yield FormField("source", "source", usual.source, choices=_words(Source))
+                yield FormField("warm_up", "warm-up", str(usual.warm_up))
+                yield FormField("account", "account", usual.account, choices=_words(Account))
+                yield FormField("oms", "oms", usual.oms, choices=_words(PositionKeeping))
+                yield FormField("leverage", "leverage", str(usual.leverage))
+                yield FormField("slippage", "slippage", str(usual.slippage))
+                yield FormField("seed", "seed", str(usual.seed))
         yield Static(self._strategy.summary, id="summary", markup=False)
         yield Static("", id="told", markup=False)
         yield Static("", id="command", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#strategies", ResultTable).show(
-            [Row(name, (Cell(name),)) for name in strategy_names()]
-        )
+        self.know(tuple(self._known.values()))
         self._check()
+
+    # What is filled in
 
     def enter(self) -> None:
         """Put the focus where a person begins: on the strategies."""
         self.query_one("#strategies").focus()
+
+    def know(self, strategies: Sequence[StrategyInfo]) -> None:
+        """Offer these strategies; those that cannot be used are marked."""
+        self._known = {info.name: info for info in strategies}
+        self.query_one("#strategies", ResultTable).show(
+            [
+                Row(info.name, (Cell(f"{'! ' if info.error else ''}{_short(info.name)}", tone),))
+                for info in strategies
+                for tone in ("bad" if info.error else "",)
+            ]
+        )
+
+    def begin(self, now: datetime, ids: tuple[str, ...]) -> None:
+        """Fill in the last days up to `now`, once; from then on `ids` are completed."""
+        self._ids.words = ids
+        if self._now is None:
+            if not (self._field("start").value or self._field("end").value):
+                self.fill_dates(
+                    f"{now - timedelta(days=DAYS_AT_FIRST):%Y-%m-%d}", f"{now:%Y-%m-%d}"
+                )
+            self._now = now
+            self._check()
 
     def fill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
         """Take over instruments and a bar type."""
@@ -99,26 +177,49 @@ class BacktestForm(Vertical):
         if bars is not None:
             self._field("bars").value = str(bars)
 
+    def fill_dates(self, start: str, end: str) -> None:
+        """Take over a range."""
+        self._field("start").value = start
+        self._field("end").value = end
+
     async def fill_from(self, spec: RunSpec) -> None:
         """Take over everything of a run."""
         self.fill(spec.instruments, spec.bars)
-        for key, value in (
-            ("start", spec.start),
-            ("end", spec.end),
-            ("cash", spec.cash),
-            ("fees", spec.fees),
-            ("source", spec.source),
-        ):
-            self._field(key).value = value
+        for key in _of_spec():
+            self._field(key).value = str(getattr(spec, key))
         for name, given in spec.parameters.items():
             self._typed[spec.strategy, name] = "" if given is None else str(given)
-        self.query_one("#strategies", ResultTable).point_at(spec.strategy)
-        await self._choose(spec.strategy)
+        if spec.strategy in self._known:
+            self.query_one("#strategies", ResultTable).point_at(spec.strategy)
+            await self._choose(spec.strategy)
 
     @on(ResultTable.Reached, "#strategies")
     async def _strategy_reached(self, reached: ResultTable.Reached) -> None:
         if reached.key != self._strategy.name:
             await self._choose(reached.key)
+
+    async def _choose(self, name: str) -> None:
+        self._strategy = self._known[name]
+        parameters = self.query_one("#parameters", VerticalScroll)
+        async with self.batch():
+            await parameters.remove_children()
+            await parameters.mount(*self._parameter_fields(self._strategy))
+        self.query_one("#summary", Static).update(self._strategy.error or self._strategy.summary)
+        self._check()
+
+    def _parameter_fields(self, strategy: StrategyInfo) -> list[FormField]:
+        return [
+            FormField(
+                parameter.name,
+                parameter.name,
+                self._typed.get((strategy.name, parameter.name), _usual(parameter)),
+                placeholder=_placeholder(parameter),
+                choices=("true", "false") if parameter.type == "bool" else parameter.choices,
+            )
+            for parameter in strategy.parameters
+        ]
+
+    # What is typed
 
     @on(Input.Changed)
     @on(Choice.Changed)
@@ -126,9 +227,10 @@ class BacktestForm(Vertical):
         for field in self.query("#parameters FormField").results(FormField):
             self._typed[self._strategy.name, field.key] = field.value
         problems = self._parameter_problems()
-        for field in self.query(FormField):
+        for field in self.query("#what-and-when FormField").results(FormField):
             if (read := _READERS.get(field.key)) and (field.value or self._submitted):
                 problems[field.key] = problem_in(read, field.value)
+        for field in self.query(FormField):
             field.problem = problems.get(field.key, "")
         self._tell()
 
@@ -144,46 +246,45 @@ class BacktestForm(Vertical):
 
     def action_run(self) -> None:
         """Ask for the run, or show what is wrong."""
-        self._submitted = True
-        self._check()
-        wrong = first_problem(self.query(FormField))
-        if wrong is not None:
-            wrong.enter()
-            return
-        self._submitted = False
-        self.post_message(self.Submitted(self._spec()))
+        if (spec := self._sound_spec()) is not None:
+            self.post_message(self.Submitted(spec))
+
+    def action_sweep(self) -> None:
+        """Ask for a sweep around the run, or show what is wrong."""
+        if (spec := self._sound_spec()) is not None:
+            self.post_message(self.Submitted(spec, sweep=True))
 
     def action_copy_command(self) -> None:
         """Copy the command to the clipboard of the terminal."""
         self.app.copy_to_clipboard(self._command)
         self.notify("the command is in the clipboard", timeout=3)
 
-    async def _choose(self, name: str) -> None:
-        self._strategy = describe(name)
-        parameters = self.query_one("#parameters", VerticalScroll)
-        async with self.batch():
-            await parameters.remove_children()
-            await parameters.mount(*self._parameter_fields(self._strategy))
-        self.query_one("#summary", Static).update(self._strategy.summary)
+    def action_preset(self) -> None:
+        """Ask which preset to fill in."""
+        self.post_message(self.PresetWanted())
+
+    def action_keep_preset(self) -> None:
+        """Keep what is typed by name, or show what is wrong."""
+        if (spec := self._sound_spec()) is not None:
+            self.post_message(self.PresetMade(spec))
+
+    def _sound_spec(self) -> RunSpec | None:
+        """What is typed; None when something is wrong, which has the focus then."""
+        self._submitted = True
         self._check()
-
-    def _parameter_fields(self, strategy: StrategyInfo) -> list[FormField]:
-        return [
-            FormField(
-                parameter.name,
-                parameter.name,
-                self._typed.get(
-                    (strategy.name, parameter.name),
-                    "" if parameter.default is None else str(parameter.default),
-                ),
-                placeholder=parameter.doc
-                if parameter.default is None
-                else f"{parameter.default} by default",
+        wrong = first_problem(self.query(FormField))
+        if wrong is not None:
+            wrong.enter()
+            return None
+        if self._strategy.error:
+            self.notify(
+                self._strategy.error, title="cannot be used", severity="error", markup=False
             )
-            for parameter in strategy.parameters
-        ]
+            return None
+        self._submitted = False
+        return self._spec()
 
-    def _parameters(self) -> dict[str, object]:
+    def _given(self) -> dict[str, object]:
         """The parameters typed, those left empty not among them."""
         name = self._strategy.name
         typed = {
@@ -192,32 +293,49 @@ class BacktestForm(Vertical):
         }
         return {key: value for key, value in typed.items() if value}
 
+    def _read_parameters(self) -> dict[str, object]:
+        """The parameters typed, read. Raises `WrongInput`."""
+        name = self._strategy.name
+        read = self._strategy.read(self._given())
+        if name in strategy_names():
+            parameters_of(name, read)
+        return read
+
     def _parameter_problems(self) -> dict[str, str]:
         """What is wrong with the parameters, told at the first one that the error names."""
         try:
-            parameters_of(self._strategy.name, self._parameters())
+            self._read_parameters()
         except WrongInput as error:
-            named = (each.name for each in self._strategy.parameters if each.name in error.title)
-            return {next(named, self._strategy.parameters[0].name): told(error)}
+            parameters = self._strategy.parameters
+            named = (each.name for each in parameters if each.name in error.title)
+            return {next(named, parameters[0].name if parameters else ""): told(error)}
         return {}
 
     def _spec(self) -> RunSpec:
-        values = {field.key: field.value for field in self.query(FormField)}
-        given = self._parameters()
-        if not self._parameter_problems():
-            read = parameters_of(self._strategy.name, given)
-            given = {name: getattr(read, name) for name in given}
-        return RunSpec(
+        values: dict[str, Any] = {
+            field.key: field.value
+            for field in self.query("#what-and-when FormField").results(FormField)
+        }
+        spec = RunSpec(
             strategy=self._strategy.name,
-            parameters=given,
-            instruments=tuple(values["ids"].replace(",", " ").split()),
-            bars=read_bars(values["bars"]),
-            start=values["start"],
-            end=values["end"],
-            cash=values["cash"],
-            fees=values["fees"],
-            source="catalog" if values["source"] == "catalog" else "auto",
+            parameters=self._given() if self._parameter_problems() else self._read_parameters(),
+            instruments=tuple(values.pop("ids").replace(",", " ").split()),
+            bars=read_bars(values.pop("bars")),
         )
+        for name, number in _NUMBERS.items():
+            sound = not problem_in(number.read, values[name])
+            values[name] = number.read(values[name]) if sound else number.default
+        values["start"] = self._spelled_out(values["start"], end=False)
+        values["end"] = self._spelled_out(values["end"], end=True)
+        return replace(spec, **values)
+
+    def _spelled_out(self, text: str, *, end: bool) -> str:
+        """A date for its shorthand, so that the run says the same tomorrow."""
+        from core.ranges import spell_out
+
+        if self._now is None or problem_in(read_time, text):
+            return text
+        return spell_out(text, self._now, end=end)
 
     def _tell(self) -> None:
         wrong = first_problem(self.query(FormField))
@@ -229,10 +347,38 @@ class BacktestForm(Vertical):
             self.query_one("#command", Static).update(self._command)
 
     def _doc_in_focus(self) -> str:
-        docs = {parameter.name: parameter.doc for parameter in self._strategy.parameters}
+        docs = _DOCS | {each.name: each.doc for each in self._strategy.parameters}
         focused = (field for field in self.query(FormField) if field.has_focus_within)
         field = next(focused, None)
-        return f"{field.key}: {docs[field.key]}" if field and field.key in docs else ""
+        return f"{field.key}: {docs[field.key]}" if field and docs.get(field.key) else ""
 
     def _field(self, name: str) -> FormField:
-        return next(field for field in self.query(FormField) if field.key == name)
+        found = self.query("#what-and-when FormField").results(FormField)
+        return next(field for field in found if field.key == name)
+
+
+def _of_spec() -> list[str]:
+    """What a spec has besides strategy, parameters, instruments and bars."""
+    apart = {"strategy", "parameters", "instruments", "bars"}
+    return [each.name for each in fields(RunSpec) if each.name not in apart]
+
+
+def _words(literal: Any) -> tuple[str, ...]:
+    return get_args(literal.__value__)
+
+
+def _short(name: str) -> str:
+    """A strategy of the user's without its module: `my.module:Mine` is `Mine`."""
+    return name.rpartition(":")[2]
+
+
+def _usual(parameter: Parameter) -> str:
+    if parameter.type == "bool":
+        return str(bool(parameter.default)).lower()
+    return "" if parameter.default is None else str(parameter.default)
+
+
+def _placeholder(parameter: Parameter) -> str:
+    if parameter.default is not None:
+        return f"empty: {parameter.default}"
+    return "needed" if parameter.required else "empty: none"

@@ -13,35 +13,59 @@ from tui.widgets.result_table import Cell, Column, Row, gain
 if TYPE_CHECKING:
     from core.backtest.results import RunSummary
 
-COLUMNS = (
-    Column("run (ET)"),
-    Column("strategy", flexible=True),
-    Column("on"),
-    Column("return", number=True),
-    Column("Sharpe", number=True),
-    Column("max DD", number=True),
-)
 _SHOWN_INSTRUMENTS = 2
+_ALWAYS = ("total_return", "sharpe", "max_drawdown")
 
 
-def history_row(run: RunSummary, now: datetime) -> Row:
-    """A run: when, what, on which instruments, and how it went."""
+def columns(metric: str = "") -> tuple[Column, ...]:
+    """The columns of the history, with the metric it is sorted by where it has none of its own."""
+    return (
+        Column("run (ET)"),
+        Column("strategy", flexible=True),
+        Column("on"),
+        Column("return", number=True),
+        Column("Sharpe", number=True),
+        Column("max DD", number=True),
+        *([Column(metric, number=True)] if _has_a_column(metric) else []),
+    )
+
+
+def history_row(run: RunSummary, now: datetime, metric: str = "") -> Row:
+    """A run: when, what, what a person said of it, on which instruments, and how it went."""
     started = datetime.fromisoformat(run.result.started).astimezone(EXCHANGE_ZONE)
     today = now.astimezone(EXCHANGE_ZONE).date() == started.date()
     head = (
         Cell(f"{started:%H:%M:%S}" if today else f"{started:%m-%d %H:%M}"),
-        Cell(settings_of(run.spec)),
+        Cell(
+            " ".join([*(["*"] if run.remarks.starred else []), settings_of(run.spec), *_said(run)])
+        ),
         Cell(_instruments(run) + (" synthetic" if run.synthetic else "")),
     )
     metrics = run.result.metrics
     if metrics is None:
         return Row(run.run_id, (*head, Cell("failed", "bad")))
+    partial = " partial" if run.result.state == "partial" else ""
     figures = (
-        gain(metrics.total_return, percent(metrics.total_return)),
+        gain(metrics.total_return, percent(metrics.total_return) + partial),
         Cell(ratio(metrics.sharpe)),
         gain(-metrics.max_drawdown, percent(-metrics.max_drawdown)),
+        *([Cell(_told(getattr(metrics, metric)))] if _has_a_column(metric) else []),
     )
     return Row(run.run_id, (*head, *figures))
+
+
+def _has_a_column(metric: str) -> bool:
+    return bool(metric) and metric not in _ALWAYS
+
+
+def _told(value: float | None) -> str:
+    return f"{value:,}" if isinstance(value, int) else ratio(value)
+
+
+def _said(run: RunSummary) -> list[str]:
+    """Tags and note."""
+    tags = [f"#{tag}" for tag in run.remarks.tags]
+    return [*tags, run.remarks.note] if run.remarks.note else tags
 
 
 def _instruments(run: RunSummary) -> str:

@@ -9,6 +9,19 @@ if TYPE_CHECKING:
     from core.backtest.spec import RunSpec
 
 
+_OPTIONS = (
+    "cash",
+    "fees",
+    "source",
+    "warm_up",
+    "account",
+    "oms",
+    "leverage",
+    "slippage",
+    "seed",
+)
+
+
 def settings_of(spec: RunSpec) -> str:
     """The strategy with the values that were set, in their order: `sma_crossover 10/20`."""
     values = [str(value) for value in spec.parameters.values() if value is not None]
@@ -35,7 +48,7 @@ def command_of(spec: RunSpec) -> str:
     for name, value in spec.parameters.items():
         if value is not None:
             words += ["--param", f"{name}={value}"]
-    for option in ("cash", "fees", "source"):
+    for option in _OPTIONS:
         if (chosen := getattr(spec, option)) != getattr(usual, option):
-            words += [f"--{option}", chosen]
+            words += [f"--{option.replace('_', '-')}", str(chosen)]
     return shlex.join(words)

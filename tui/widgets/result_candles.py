@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from core.backtest.accounting import Fill
 
 FEWEST_BARS = 20
+_AXIS_CELLS = 8
+"""About what the labels beside the chart take."""
 _AROUND_A_TRADE = 0.5
 """What is shown before and after a trade, as a part of its length."""
 
@@ -34,13 +36,15 @@ class Market:
 
 
 class RunCandles(Chart, can_focus=True):
-    """A window of bars of one market; plus and minus zoom, the arrows move it."""
+    """A window of bars of one market, to zoom and to pan, with a crosshair that reads off."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("plus,equals_sign", "zoom(0.5)", "closer"),
-        Binding("minus", "zoom(2.0)", "wider"),
-        Binding("left,h", "move(-0.5)", "earlier"),
-        Binding("right,l", "move(0.5)", "later"),
+        Binding("right_square_bracket,plus,equals_sign", "zoom(0.5)", "closer", key_display="]"),
+        Binding("left_square_bracket,minus", "zoom(2.0)", "wider", key_display="["),
+        Binding("h", "pan(-0.5)", "earlier"),
+        Binding("l", "pan(0.5)", "later"),
+        Binding("left", "point(-1)", "crosshair", key_display="←→", tooltip="Move the crosshair"),
+        Binding("right", "point(1)", show=False),
         Binding("i", "next_market", "instrument"),
     ]
 
@@ -51,6 +55,7 @@ class RunCandles(Chart, can_focus=True):
         self._at = 0
         self._first = 0
         self._count = 0
+        self._cursor: int | None = None
 
     def show_run(self, markets: Sequence[Market], fills: Sequence[Fill]) -> None:
         """Show all bars of the first market."""
@@ -75,9 +80,18 @@ class RunCandles(Chart, can_focus=True):
         count = round(self._count * factor)
         self._window(self._first + (self._count - count) // 2, count)
 
-    def action_move(self, part: float) -> None:
+    def action_pan(self, part: float) -> None:
         """Move the window by a part of its width."""
         self._window(self._first + round(self._count * part), self._count)
+
+    def action_point(self, step: int) -> None:
+        """Move the crosshair to the next candle; it begins in the middle."""
+        joined = max(-(-self._count // max((self.size.width - _AXIS_CELLS) // 2, 1)), 1)
+        if self._cursor is None:
+            self._cursor = self._count // 2
+        else:
+            self._cursor += step * joined
+        self._window(self._first, self._count)
 
     def action_next_market(self) -> None:
         """Show the next instrument of the run."""
@@ -85,7 +99,7 @@ class RunCandles(Chart, can_focus=True):
             self._show_market((self._at + 1) % len(self._markets))
 
     def _show_market(self, at: int) -> None:
-        self._at = at
+        self._at, self._cursor = at, None
         bars = self._markets[at].bars if self._markets else None
         self._window(0, 0 if bars is None else len(bars))
 
@@ -99,11 +113,21 @@ class RunCandles(Chart, can_focus=True):
         total = len(market.bars)
         self._count = min(max(count, FEWEST_BARS), total)
         self._first = min(max(first, 0), total - self._count)
-        self.show(partial(_draw, market, tuple(self._fills), self._first, self._count))
+        if self._cursor is not None:
+            self._cursor = min(max(self._cursor, 0), self._count - 1)
+        self.show(
+            partial(_draw, market, tuple(self._fills), self._first, self._count, self._cursor)
+        )
 
 
 def _draw(
-    market: Market, fills: tuple[Fill, ...], first: int, count: int, width: int, height: int
+    market: Market,
+    fills: tuple[Fill, ...],
+    first: int,
+    count: int,
+    cursor: int | None,
+    width: int,
+    height: int,
 ) -> str:
     from tui.charts import Mark, candle_chart
 
@@ -119,6 +143,7 @@ def _draw(
         width,
         height,
         marks=marks,
+        cursor=cursor,
         zone=market.zone,
         title=f"{market.instrument_id}  {count:,} of {len(market.bars):,} bars",
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tui.widgets.result_table import Cell, gain
 
 if TYPE_CHECKING:
-    from core.backtest.metrics import Metrics
+    from core.backtest.metrics import Metrics, Performance
 
 NOT_AVAILABLE = "n/a"
+_HOUR = 3_600 * 10**9
 
 
 def percent(fraction: float | None, *, signed: bool = True) -> str:
@@ -57,18 +59,27 @@ def zone_word(zone: str) -> str:
     return words.get(zone, zone.rpartition("/")[2].replace("_", " "))
 
 
-def figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ...]:
-    """The figures of a result in reading order, each with its label; two stand in a line."""
+def span(nanos: float | None) -> str:
+    """A length of time in days, or hours below two days."""
+    if nanos is None:
+        return NOT_AVAILABLE
+    hours = nanos / _HOUR
+    return f"{hours / 24:,.1f} d" if hours >= 48 else f"{hours:,.1f} h"
+
+
+def compared_figures(metrics: Metrics) -> tuple[tuple[str, Cell, Cell], ...]:
+    """The figures of the curve of equity: label, the run's, and those of holding the first
+    instrument over the same time."""
+    return tuple(
+        (label, _cell(say, sign, metrics, name), _cell(say, sign, metrics.benchmark, name))
+        for label, name, say, sign in _OF_THE_CURVE
+    )
+
+
+def other_figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ...]:
+    """The figures of the run alone, the ones that matter most first."""
     of = metrics
     return (
-        ("return", gain(of.total_return, percent(of.total_return))),
-        ("bench", gain(of.benchmark_return, percent(of.benchmark_return))),
-        ("CAGR", gain(of.cagr, percent(of.cagr))),
-        ("vol", Cell(percent(of.volatility, signed=False))),
-        ("Sharpe", Cell(ratio(of.sharpe))),
-        ("Sortino", Cell(ratio(of.sortino))),
-        ("max DD", gain(-of.max_drawdown, percent(-of.max_drawdown))),
-        ("Calmar", Cell(ratio(of.calmar))),
         ("trades", Cell(count(of.trades))),
         ("win", Cell(percent(of.win_rate, signed=False))),
         ("PF", Cell(ratio(of.profit_factor))),
@@ -77,11 +88,48 @@ def figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ...]:
         ("fees", Cell(money(-of.fees))),
         ("rejected", Cell(count(of.rejected), "warning" if of.rejected else "")),
         ("bars", Cell(count(of.bars))),
-        ("leverage", Cell(ratio(of.leverage))),
-        ("days", Cell(count(of.days))),
-        ("open", Cell(count(of.open_trades))),
         (f"end {currency}", Cell(f"{of.end_equity:,.0f}")),
+        ("leverage", Cell(ratio(of.leverage))),
+        ("turnover", Cell(ratio(of.turnover))),
+        ("slippage", Cell(money(-of.slippage))),
+        ("open", Cell(count(of.open_trades))),
+        ("days", Cell(count(of.days))),
+        ("flat for", Cell(span(of.longest_flat))),
+        ("DD for", Cell(span(of.longest_drawdown))),
+        ("held for", Cell(span(of.average_holding))),
+        ("avg win", Cell(money(of.average_win))),
+        ("avg loss", Cell(money(None if of.average_loss is None else -of.average_loss))),
+        ("best", Cell(money(of.best_trade))),
+        ("worst", Cell(money(of.worst_trade))),
     )
+
+
+def _plain_percent(fraction: float | None) -> str:
+    return percent(fraction, signed=False)
+
+
+def _fallen(depth: float | None) -> str:
+    """A drawdown as the loss it is."""
+    return percent(None if depth is None else -depth)
+
+
+_OF_THE_CURVE: tuple[tuple[str, str, Callable[[float | None], str], int], ...] = (
+    ("return", "total_return", percent, 1),
+    ("CAGR", "cagr", percent, 1),
+    ("vol", "volatility", _plain_percent, 0),
+    ("Sharpe", "sharpe", ratio, 0),
+    ("Sortino", "sortino", ratio, 0),
+    ("max DD", "max_drawdown", _fallen, -1),
+    ("Calmar", "calmar", ratio, 0),
+)
+"""Label, name, how it is told, and whether more is a gain (1), a loss (-1) or neither."""
+
+
+def _cell(
+    say: Callable[[float | None], str], sign: int, of: Metrics | Performance | None, name: str
+) -> Cell:
+    value = None if of is None else getattr(of, name)
+    return gain(sign * value if value else None, say(value))
 
 
 def _without_negative_zero(value: float, decimals: int) -> float:

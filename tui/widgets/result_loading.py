@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,20 @@ from catalog.errors import QuarterdeckError
 from catalog.series import Series
 from tui.widgets.lines import Line
 from tui.widgets.result_candles import Market
-from tui.widgets.result_rows import log_lines, order_sheet, trade_sheet
+from tui.widgets.result_rows import (
+    balance_sheet,
+    fill_sheet,
+    log_lines,
+    order_sheet,
+    position_sheet,
+    trade_sheet,
+)
 from tui.widgets.result_table import Sheet
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
     from catalog.store import Catalog
+    from core.backtest.analysis import Analysis
     from core.backtest.results import StoredRun
     from core.workspace import Workspace
 
@@ -23,13 +32,14 @@ _SEVERAL_ZONES = "America/New_York"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShownRun:
-    """A run as it is shown; all its times are in `zone`."""
+    """A run as it is shown; all its times are in `zone`. `sheets` are its tables by their tab;
+    `analysis` is None for a run that failed."""
 
     run: StoredRun
     zone: str
     markets: tuple[Market, ...]
-    trades: Sheet
-    orders: Sheet
+    analysis: Analysis | None
+    sheets: Mapping[str, Sheet]
     log: tuple[Line, ...]
 
 
@@ -38,6 +48,8 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
 
     Raises `WrongInput` for an unknown id, `DataUnavailable` when the run is damaged.
     """
+    from core.backtest.analysis import analyse
+
     run = workspace.runs.load(run_id)
     markets = tuple(
         _market(workspace.catalog, run, venue.instrument_id) for venue in run.result.venues
@@ -49,8 +61,14 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
         run,
         zone,
         markets,
-        trade_sheet(run.trades, precisions, zone),
-        order_sheet(run.orders, precisions, zone),
+        None if run.result.metrics is None else analyse(run),
+        {
+            "Trades": trade_sheet(run.trades, precisions, zone),
+            "Fills": fill_sheet(run.fills, precisions, zone),
+            "Orders": order_sheet(run.orders, precisions, zone),
+            "Positions": position_sheet(run.positions, precisions, zone),
+            "Account": balance_sheet(run.balances, zone),
+        },
         log_lines(run),
     )
 

@@ -1,4 +1,4 @@
-"""The trades, orders and log of a run as lines; for a thread, as a run may have many."""
+"""The tables and the log of a run as lines; for a thread, as a run may have many."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from tui.widgets.result_figures import money, price, units, zone_word
 from tui.widgets.result_table import Cell, Column, Row, Sheet, gain
 
 if TYPE_CHECKING:
-    from core.backtest.accounting import Trade
-    from core.backtest.records import Order
+    from core.backtest.accounting import Fill, Position, Trade
+    from core.backtest.records import Balance, Order
     from core.backtest.results import StoredRun
 
-TONE_STYLES = {"good": "$text-success", "bad": "$text-error", "warning": "$text-warning"}
+TONE_STYLES = {
+    "good": "$text-success",
+    "bad": "$text-error",
+    "warning": "$text-warning",
+    "dim": "dim",
+}
 
 type Precisions = Mapping[str, int]
 """The decimals of the prices of each instrument of a run."""
@@ -60,6 +65,92 @@ def order_sheet(orders: Sequence[Order], precisions: Precisions, zone: str) -> S
     rows = [
         Row(str(at), _order_cells(order, precisions[order.instrument_id], local))
         for at, order in enumerate(orders)
+    ]
+    return Sheet.of(columns, rows)
+
+
+def fill_sheet(fills: Sequence[Fill], precisions: Precisions, zone: str) -> Sheet:
+    """The executions of a run; times are in `zone`."""
+    columns = (
+        Column(f"time ({zone_word(zone)})"),
+        Column("instrument"),
+        Column("side"),
+        Column("units", number=True),
+        Column("at", number=True),
+        Column("fee", number=True),
+        Column("slippage", number=True),
+        Column("value", number=True),
+    )
+    local = ZoneInfo(zone)
+    rows = [
+        Row(
+            str(at),
+            (
+                Cell(_time(fill.ts, local)),
+                Cell(fill.instrument_id),
+                Cell("buy" if fill.units > 0 else "sell"),
+                Cell(units(abs(fill.units))),
+                Cell(price(fill.price, precisions[fill.instrument_id])),
+                Cell(money(-fill.fee)),
+                gain(-fill.slippage, money(-fill.slippage)),
+                Cell(f"{fill.value:,.2f}"),
+            ),
+        )
+        for at, fill in enumerate(fills)
+    ]
+    return Sheet.of(columns, rows)
+
+
+def position_sheet(positions: Sequence[Position], precisions: Precisions, zone: str) -> Sheet:
+    """What was held after each fill; times are in `zone`."""
+    columns = (
+        Column(f"time ({zone_word(zone)})"),
+        Column("instrument"),
+        Column("side"),
+        Column("units", number=True),
+        Column("average", number=True),
+        Column("realized", number=True),
+    )
+    local = ZoneInfo(zone)
+    rows = [
+        Row(
+            str(at),
+            (
+                Cell(_time(held.ts, local)),
+                Cell(held.instrument_id),
+                Cell("long" if held.units > 0 else "short" if held.units < 0 else "flat"),
+                Cell(units(abs(held.units))),
+                Cell(price(held.average_price, precisions[held.instrument_id])),
+                gain(held.realized, money(held.realized)),
+            ),
+        )
+        for at, held in enumerate(positions)
+    ]
+    return Sheet.of(columns, rows)
+
+
+def balance_sheet(balances: Sequence[Balance], zone: str) -> Sheet:
+    """The accounts after each change; times are in `zone`."""
+    columns = (
+        Column(f"time ({zone_word(zone)})"),
+        Column("account"),
+        Column("currency"),
+        Column("total", number=True),
+        Column("locked", number=True),
+    )
+    local = ZoneInfo(zone)
+    rows = [
+        Row(
+            str(at),
+            (
+                Cell(_time(balance.ts, local)),
+                Cell(balance.account_id),
+                Cell(balance.currency),
+                Cell(f"{balance.total:,.2f}"),
+                Cell(f"{balance.locked:,.2f}"),
+            ),
+        )
+        for at, balance in enumerate(balances)
     ]
     return Sheet.of(columns, rows)
 

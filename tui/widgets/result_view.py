@@ -1,4 +1,4 @@
-"""The result of a run on five tabs: figures and equity, candles, trades, orders, log."""
+"""The result of a run on tabs: figures and equity, candles, returns, its tables, its log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
 from tui.widgets.lines import LinePanel
 from tui.widgets.result_candles import RunCandles
-from tui.widgets.result_figures import figures
+from tui.widgets.result_figures import compared_figures, other_figures
+from tui.widgets.result_returns import Returns
 from tui.widgets.result_rows import TONE_STYLES
 from tui.widgets.result_table import Cell, ResultTable
 
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
     from core.backtest.spec import RunSpec
     from tui.widgets.result_loading import ShownRun
 
-TABS = ("Summary", "Chart", "Trades", "Orders", "Log")
-_FIGURE_WIDTHS = ((8, 9), (7, 9))
+_TABLES = {
+    "Trades": "this run made no trade",
+    "Fills": "this run had no fill",
+    "Orders": "this run made no order",
+    "Positions": "this run held nothing",
+    "Account": "nothing changed the account",
+}
+"""The tabs with a table, and what they say where it is empty."""
+TABS = ("Summary", "Chart", "Returns", *_TABLES, "Log")
 
 
 class RunLog(LinePanel):
@@ -51,8 +59,9 @@ class ResultView(Vertical):
                 yield Static(id="figures")
                 yield Chart(id="equity")
             yield RunCandles(id="page-chart")
-            yield ResultTable(id="page-trades", empty="this run made no trade")
-            yield ResultTable(id="page-orders", empty="this run made no order")
+            yield Returns(id="page-returns")
+            for tab, empty in _TABLES.items():
+                yield ResultTable(id=f"page-{tab.lower()}", empty=empty)
             yield RunLog("", id="page-log")
 
     @property
@@ -81,18 +90,19 @@ class ResultView(Vertical):
         self._shown = shown
         run, metrics = shown.run, shown.run.metrics
         self.border_title = Content(title_of(run.spec))
-        origin = "simulated data, " if run.simulated else ""
-        self.border_subtitle = Content(
-            f"{origin}ran in {metrics.seconds:.2f} s, {metrics.bars_per_s:,.0f} bars/s"
-        )
+        self.border_subtitle = _subtitle(run)
         currency = run.spec.starting_cash().currency
-        self.query_one("#figures", Static).update(_figure_lines(figures(metrics, currency)))
+        self.query_one("#figures", Static).update(
+            _figure_lines(compared_figures(metrics), other_figures(metrics, currency))
+        )
         self.query_one("#equity", Chart).show(
             partial(_draw_equity, run.equity, metrics.start_equity, shown.zone)
         )
         self.query_one(RunCandles).show_run(shown.markets, run.fills)
-        self.query_one("#page-trades", ResultTable).show_sheet(shown.trades)
-        self.query_one("#page-orders", ResultTable).show_sheet(shown.orders)
+        if shown.analysis is not None:
+            self.query_one(Returns).show(run, shown.analysis)
+        for tab, sheet in shown.sheets.items():
+            self.query_one(f"#page-{tab.lower()}", ResultTable).show_sheet(sheet)
         self.query_one(RunLog).show(shown.log)
         pages = self.query_one("#pages", ContentSwitcher)
         self._show_tab("Summary" if pages.current == "page-message" else self._tab)
@@ -127,17 +137,29 @@ class ResultView(Vertical):
 
 
 def _tab_line(current: str, shown: ShownRun) -> Content:
-    result = shown.run.result
+    warnings = shown.run.result.warnings
     parts: list[Content] = []
     for tab in TABS:
-        name = f"{tab} !{len(result.warnings)}" if tab == "Log" and result.warnings else tab
+        name = f"{tab} !{len(warnings)}" if tab == "Log" and warnings else tab
         parts.append(
             Content.styled(f"[{name}]", "bold $accent") if tab == current else Content(f" {name} ")
         )
-    parts.append(Content(f"  venue {_venues(result)}"))
-    if shown.run.synthetic:
-        parts.append(Content.styled(" synthetic", "$text-warning"))
     return Content("").join(parts)
+
+
+def _subtitle(run: StoredRun) -> Content:
+    """What one must not overlook, most needed first."""
+    metrics = run.metrics
+    parts = (
+        Content.styled("PARTIAL, cancelled", "$text-warning")
+        if run.result.state == "partial"
+        else None,
+        Content("simulated data") if run.simulated else None,
+        Content(f"venue {_venues(run.result)}"),
+        Content.styled("synthetic", "$text-warning") if run.synthetic else None,
+        Content(f"ran in {metrics.seconds:.2f} s, {metrics.bars_per_s:,.0f} bars/s"),
+    )
+    return Content(", ").join([part for part in parts if part is not None])
 
 
 def _venues(result: RunResult) -> str:
@@ -150,24 +172,40 @@ def _venues(result: RunResult) -> str:
     )
 
 
-def _figure_lines(pairs: tuple[tuple[str, Cell], ...]) -> Content:
-    """Two figures in a line, labels to the left and values to the right."""
+def _figure_lines(
+    compared: tuple[tuple[str, Cell, Cell], ...], others: tuple[tuple[str, Cell], ...]
+) -> Content:
+    """The run beside its benchmark to the left, the figures of the run alone to the right; where
+    the left ones end, those go on in both columns."""
+    blank = Cell("")
+    left: list[tuple[str, Cell, Cell]] = [("", Cell("run", "dim"), Cell("held", "dim")), *compared]
+    right, rest = list(others[: len(left)]), others[len(left) :]
+    left += [(*rest[at], blank) for at in range(0, len(rest), 2)]
+    right += [rest[at] for at in range(1, len(rest), 2)]
     lines = []
-    for first in range(0, len(pairs), 2):
-        parts: list[Content] = []
-        for (label, cell), (left, right) in zip(
-            pairs[first : first + 2], _FIGURE_WIDTHS, strict=False
-        ):
-            parts += [
-                Content.styled(f"{label:<{left}} ", "dim"),
-                Content.styled(f"{cell.text:>{right}}", TONE_STYLES.get(cell.tone, "")),
-                Content("  "),
-            ]
-        lines.append(Content("").join(parts))
+    right += [("", blank)] * (len(left) - len(right))
+    for (label, value, held), (name, figure) in zip(left, right, strict=True):
+        lines.append(
+            Content("").join(
+                [
+                    Content.styled(f"{label:<8}", "dim"),
+                    _figure(value, 10),
+                    _figure(held, 10),
+                    Content.styled(f"  {name:<8}", "dim"),
+                    _figure(figure, 9),
+                ]
+            )
+        )
     return Content("\n").join(lines)
+
+
+def _figure(cell: Cell, width: int) -> Content:
+    return Content.styled(f"{cell.text:>{width}}", TONE_STYLES.get(cell.tone, ""))
 
 
 def _draw_equity(equity: Equity, cash: float, zone: str, width: int, height: int) -> str:
     from tui.charts import equity_chart
 
-    return equity_chart(equity.ts, equity.value, width, height, cash=cash, zone=zone)
+    return equity_chart(
+        equity.ts, equity.value, width, height, cash=cash, benchmark=equity.benchmark, zone=zone
+    )

@@ -1,0 +1,143 @@
+"""What a run brought by month and by trade: heatmap, distribution, rolling Sharpe, falls."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.widgets.chart import Chart
+from tui.widgets.result_figures import count, money, percent
+
+if TYPE_CHECKING:
+    from core.backtest.analysis import Analysis, RollingSharpe, Share
+    from core.backtest.drawdowns import Drawdown
+    from core.backtest.results import StoredRun
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_CELL = 5
+_TOTAL = 8
+_STRONGEST = 0.08
+"""A month's gain or loss from which on its colour is at its strongest."""
+_DAY_NS = 86_400 * 10**9
+
+
+class Returns(VerticalScroll, can_focus=True):
+    """Longer than its place at 80x24: it scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", show=False),
+        Binding("k", "scroll_up", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="months")
+        with Horizontal(id="return-charts"):
+            yield Chart(id="distribution")
+            yield Chart(id="rolling")
+        yield Static(id="falls", markup=False)
+        yield Static(id="shares", markup=False)
+
+    def show(self, run: StoredRun, analysis: Analysis) -> None:
+        """Show the closer look at a run."""
+        self.query_one("#months", Static).update(month_heatmap(analysis))
+        gains = [trade.gain for trade in run.trades if trade.gain is not None]
+        self.query_one("#distribution", Chart).show(partial(_draw_gains, tuple(gains)))
+        self.query_one("#rolling", Chart).show(partial(_draw_rolling, analysis.rolling_sharpe))
+        self.query_one("#falls", Static).update(_falls(analysis.drawdowns))
+        self.query_one("#shares", Static).update(
+            _shares((*analysis.by_instrument, *analysis.by_side))
+        )
+
+
+def month_heatmap(analysis: Analysis) -> Content:
+    """A line a year: the gain of each month in percent, of the year, and of its benchmark."""
+    head = "".join(f"{month:>{_CELL}}" for month in _MONTHS)
+    lines = [Content.styled(f"year{head}{'all':>{_TOTAL}}{'held':>{_TOTAL}}", "dim")]
+    by_year = {
+        year: {month.month: month.gain for month in months}
+        for year, months in groupby(analysis.months, lambda one: one.year)
+    }
+    for year in analysis.years:
+        gains = by_year.get(year.year, {})
+        lines.append(
+            Content("").join(
+                [
+                    Content(f"{year.year}"),
+                    *(_heat(gains.get(month), _CELL) for month in range(1, 13)),
+                    _heat(year.gain, _TOTAL),
+                    Content(_short(year.benchmark).rjust(_TOTAL)),
+                ]
+            )
+        )
+    return Content("\n").join(lines)
+
+
+def _heat(gain: float | None, width: int) -> Content:
+    """A gain in percent on a ground that is the stronger the larger it is; the sign says it too."""
+    text = _short(gain).rjust(width)
+    if not gain:
+        return Content(text)
+    strength = 10 + round(40 * min(abs(gain) / _STRONGEST, 1.0))
+    tone = "success" if gain > 0 else "error"
+    return Content.styled(text, f"on ${tone} {strength}%")
+
+
+def _short(gain: float | None) -> str:
+    if gain is None:
+        return ""
+    shown = 100 * gain
+    return f"{shown:+.1f}" if abs(shown) < 9.95 else f"{shown:+.0f}"
+
+
+def _falls(falls: tuple[Drawdown, ...]) -> str:
+    lines = [f"{'drawdown':>10}  {'peak':<10}  {'trough':<10}  recovered"]
+    lines += [
+        f"{percent(-fall.depth):>10}  {_day(fall.peak_ts)}  {_day(fall.trough_ts)}  "
+        + (_day(fall.recovered_ts) if fall.recovered_ts else "not yet")
+        for fall in falls
+    ]
+    return "\n".join(lines) if falls else "no drawdown"
+
+
+def _shares(shares: tuple[Share, ...]) -> str:
+    head = f"{'of':<16}{'trades':>8}{'win':>11}{'net':>12}{'average':>11}{'fees':>11}"
+    return "\n".join(
+        [
+            head,
+            *(
+                f"{share.name.lower() if share.name.isalpha() else share.name:<16.16}"
+                f"{count(share.trades):>8}{percent(share.win_rate, signed=False):>11}"
+                f"{money(share.net):>12}{money(share.average):>11}{money(-share.fees):>11}"
+                for share in shares
+            ),
+        ]
+    )
+
+
+def _day(stamp: int) -> str:
+    return f"{datetime.fromtimestamp(stamp // 10**9, UTC):%Y-%m-%d}"
+
+
+def _draw_gains(gains: tuple[float, ...], width: int, height: int) -> str:
+    import numpy as np
+
+    from tui.charts import histogram_chart
+
+    title = f"returns of {len(gains):,} trades" if gains else "no trade ended"
+    return histogram_chart(100.0 * np.array(gains), width, height, title=title, suffix="%")
+
+
+def _draw_rolling(rolling: RollingSharpe, width: int, height: int) -> str:
+    from tui.charts import line_chart
+
+    title = "Sharpe of 63 days" if len(rolling.value) else "Sharpe of 63 days: too few days"
+    stamps = (rolling.date + 1) * _DAY_NS - 1
+    return line_chart(stamps, rolling.value, width, height, title=title)
