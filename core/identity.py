@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from catalog.errors import DataUnavailable
 from catalog.events import Report, ignore
 from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND
@@ -16,7 +17,8 @@ from core.fetch_events import IdCorrected
 from core.ibkr.connection import BrokerSession
 from core.ibkr.contracts import ContractQuery, Resolved, parse_id, settle
 from core.ibkr.instruments import definition
-from core.ibkr.requests import contract_details
+from core.ibkr.requests import NotFound, contract_details
+from core.refining import refine
 from core.writing import write
 
 type Clock = Callable[[], datetime]
@@ -81,9 +83,15 @@ class InstrumentLookup:
             self.origin = "simulated" if self._broker.session.state.simulated else "real"
             await asyncio.to_thread(self._catalog.require_origin, self.origin)
             answer = await self._broker.ask(
-                lambda session: contract_details(session, query.contract()),
-                known=bool(self.definition),
+                lambda session: contract_details(session, query.contract())
             )
+            if isinstance(answer, NotFound) and self.definition:
+                raise DataUnavailable(
+                    f"the broker no longer knows {self.id}",
+                    answer.text,
+                    "if it was delisted there is nothing to do: what is stored stays",
+                    "around the nightly restart contracts are unknown for minutes: try again later",
+                )
             resolved = await settle(self._broker.session, query, answer)
             fresh = definition(
                 resolved.details,
@@ -109,7 +117,9 @@ class InstrumentLookup:
         contract_name = f"CONID:{resolved.con_id}"
         # A renamed contract keeps its folder: the id it was first stored under goes on.
         name = self._catalog.alias(contract_name) or resolved.instrument_id
-        self._catalog.store_instrument({**fresh, "id": name}, origin=self.origin, report=report)
+        definition = {**fresh, "id": name}
+        if self._catalog.store_instrument(definition, origin=self.origin, report=report):
+            refine(self._catalog, definition, report)
         for typed in (_key(self.typed_id), contract_name, resolved.instrument_id):
             if typed != name:
                 self._catalog.add_alias(typed, name, resolved.con_id)

@@ -254,3 +254,54 @@ async def test_a_split_between_two_updates_is_found_out_and_rebuilt(tmp_path: Pa
     assert abs(bars.close[at_split - 1] - last_price / 3) <= 1
     assert bars.ts[-1] == ns("2024-03-01T23:59:59") + 999_999_999
     catalog.close()
+
+
+async def days_then_update(folder: Path, typed: str, start: str, *nows: datetime) -> Catalog:
+    """A catalog with the days of a stock up to a first moment, updated at a later one."""
+    catalog = Catalog.open(folder)
+    for now in nows:
+        async with SimulatedGateway(now=now) as gateway:
+            session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+            known = {"catalog": catalog, "session": session, "clock": lambda at=now: at}
+            if now is nows[0]:
+                await fetch_all(FetchRequest((typed,), DAYS.spec, start, None), **known)
+            else:
+                summary = await update_all([], **known)
+                assert not summary.failed, summary.failed
+            await session.disconnect()
+    return catalog
+
+
+async def test_a_finer_tick_gives_all_stored_bars_its_decimals(tmp_path: Path) -> None:
+    moments = datetime(2026, 10, 30, 22, tzinfo=UTC), datetime(2026, 11, 6, 22, 30, tzinfo=UTC)
+    catalog = await days_then_update(tmp_path, "SIRI", "2026-10-01", *moments)
+    bars = catalog.read_bars(Series("SIRI.NASDAQ", DAYS.spec))
+    assert (bars.price_precision, len(bars)) == (3, 22 + 5)
+    before = bars.ts < ns("2026-10-31")
+    assert not (bars.close[before] % 10).any()  # cents, with one more decimal
+    assert (bars.close[~before] % 10).any()
+    catalog.close()
+
+
+async def test_a_renamed_contract_goes_on_in_its_folder(tmp_path: Path) -> None:
+    moments = datetime(2022, 6, 8, 22, tzinfo=UTC), datetime(2022, 6, 15, 22, 30, tzinfo=UTC)
+    catalog = await days_then_update(tmp_path, "FB", "2022-05-02", *moments)
+    assert catalog.instrument_ids() == ["FB.NASDAQ"]
+    assert len(catalog.read_bars(Series("FB.NASDAQ", DAYS.spec))) == 27 + 5
+    assert catalog.alias("META.NASDAQ") == "FB.NASDAQ"
+    catalog.close()
+
+
+async def test_a_delisted_contract_is_told_and_what_is_stored_stays(tmp_path: Path) -> None:
+    listed, delisted = (
+        datetime(2023, 10, 10, 22, tzinfo=UTC),
+        datetime(2023, 11, 15, 22, tzinfo=UTC),
+    )
+    catalog = await days_then_update(tmp_path, "ATVI", "2023-09-01", listed)
+    async with SimulatedGateway(now=delisted) as gateway:
+        session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+        summary = await update_all([], catalog=catalog, session=session, clock=lambda: delisted)
+        await session.disconnect()
+    assert "no longer knows ATVI.NASDAQ" in str(summary.failed[0].error)
+    assert len(catalog.read_bars(Series("ATVI.NASDAQ", DAYS.spec))) == 27
+    catalog.close()
