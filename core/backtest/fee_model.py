@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any, override
 
-from nautilus_trader.execution import FeeModel
+from nautilus_trader.execution import FeeModel, MakerTakerFeeModel
 from nautilus_trader.model import (
     ClientOrderId,
     Currency,
@@ -19,7 +19,7 @@ from nautilus_trader.model import (
 )
 
 from catalog.errors import WrongInput
-from core.backtest.fees import AssetKind, FeeRule, asset_kind, fee_rule
+from core.backtest.fees import AssetKind, FeeRule, asset_kind, fee_rule, zero
 from core.backtest.guard import Failure
 from core.strategies.causes import causes
 from core.strategies.loading import imported
@@ -28,6 +28,8 @@ from core.strategies.loading import imported
 def engine_fees(fees: str, failure: Failure, folders: Sequence[Path]) -> FeeModel:
     """The fee model of a spec's `fees`. Raises `WrongInput` when there is none."""
     rule = fee_rule(fees)
+    if rule is zero:
+        return MakerTakerFeeModel(Decimal(0), Decimal(0))  # Nautilus' own: no call into Python
     if rule is not None:
         return OrderFees(rule, failure)
     module_name, _, class_name = fees.partition(":")

@@ -6,7 +6,10 @@ For worker processes only.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig
@@ -31,7 +34,7 @@ from core.strategies.sma_crossover import SmaCrossover
 from tests.benchmarks.workspaces import SERIES, random_minutes
 
 
-def bars_per_second(count: int) -> float:
+def bars_per_second(count: int, parameters: Mapping[str, Any] = MappingProxyType({})) -> float:
     """Run the strategy over `count` bars; the time runs from Arrow data to the end of the run."""
     import pyarrow as pa
 
@@ -56,7 +59,13 @@ def bars_per_second(count: int) -> float:
     bar_type = BarType.from_str(SERIES.bar_type)
     engine.add_strategy(
         SmaCrossover(
-            Mandate(SmaCrossoverParameters(), instrument, bar_type, Decimal(1_000_000), "001")
+            Mandate(
+                SmaCrossoverParameters(**parameters),
+                instrument,
+                bar_type,
+                Decimal(1_000_000),
+                "001",
+            )
         )
     )
     engine.add_data(BarDataWrangler(SERIES.bar_type, 2, 0).process_record_batch_bytes(encoded))

@@ -75,7 +75,7 @@ def _store_minutes(workspace: Workspace, count: int) -> None:
     opens = first + _DAY * np.arange(days)
     span = (first, first + days * _DAY)
     sessions = Sessions(opens // _DAY, opens, opens + _DAY, "UTC", "broker")
-    catalog.store_instrument(_definition(), origin="simulated")
+    catalog.store_instrument(definition(), origin="simulated")
     catalog.store_sessions(SERIES.instrument_id, "regular", span, sessions)
     catalog.store_bars(
         SERIES,
@@ -87,7 +87,8 @@ def _store_minutes(workspace: Workspace, count: int) -> None:
     )
 
 
-def _definition() -> dict[str, object]:
+def definition() -> dict[str, object]:
+    """The stock the bars are of."""
     return {
         "type": "Equity",
         "id": SERIES.instrument_id,
