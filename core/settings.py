@@ -1,19 +1,16 @@
-"""What the user chose: folders, gateways, watchlists. Read from `settings.toml`, checked here,
+"""What the user chose: gateways, watchlists, preferences. Read from `settings.toml`, checked here,
 changed by `core.profiles`. Its profiles lie over the ones that are built in.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import platformdirs
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -25,59 +22,7 @@ from pydantic import (
 
 from catalog.errors import WrongInput
 from core.backtest.fees import fee_rule
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """The folders of one user. `QUARTERDECK_HOME` or `--home` puts all of them in one place."""
-
-    settings_file: Path
-    state: Path
-    data: Path
-
-    @classmethod
-    def find(cls, path: Path | None = None) -> Home:
-        """The home at `path`, else at `QUARTERDECK_HOME`, else the platform's usual folders."""
-        named = path or (Path(home) if (home := os.environ.get("QUARTERDECK_HOME")) else None)
-        if named is not None:
-            root = named.expanduser().absolute()
-            return cls(root / "settings.toml", root / "state", root)
-        folders = platformdirs.PlatformDirs("quarterdeck", appauthor=False)
-        return cls(
-            folders.user_config_path / "settings.toml",
-            folders.user_state_path,
-            folders.user_data_path,
-        )
-
-    @property
-    def logs(self) -> Path:
-        """Where log files go."""
-        return self.state / "logs"
-
-    @property
-    def strategies(self) -> Path:
-        """Where strategies of the user's lie without any setting."""
-        return self.settings_file.parent / "strategies"
-
-    @property
-    def presets_file(self) -> Path:
-        """Parameters of strategies that were saved by name."""
-        return self.settings_file.parent / "presets.toml"
-
-    def create(self) -> None:
-        """Make the folders that are written to.
-
-        Raises `WrongInput` when one of them cannot be made.
-        """
-        for folder in (self.data, self.logs):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise WrongInput(
-                    "The home folder cannot be used",
-                    f"{folder}: {error.strerror}",
-                    "name another folder with --home PATH or QUARTERDECK_HOME",
-                ) from error
+from core.home import Home as Home
 
 
 class Profile(BaseModel):
@@ -123,9 +68,10 @@ DEFAULT_PROFILE = "paper-gateway"
 class Settings(BaseModel):
     """Everything has a default: a missing file is no error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     profile: str = DEFAULT_PROFILE
+    """The gateway that is taken where none is named."""
     profiles: dict[str, Profile] = BUILT_IN
     watchlists: dict[str, tuple[str, ...]] = {}
     """Lists of ids by name, for `@name`."""

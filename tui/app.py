@@ -12,21 +12,27 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
+from textual.timer import Timer
 
-from catalog.errors import CatalogUnusable, QuarterdeckError
-from tui.keys import telling
+from catalog.errors import CatalogUnusable, QuarterdeckError, WrongInput
+from tui import signs
+from tui.keys import named, telling
 from tui.logfile import LogStream, log_to
 from tui.screens.base import BaseScreen
 from tui.theme import THEMES
+from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
+    from core.settings import Home, Settings
     from core.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 REFRESH_S = 0.5
+SLOW_REFRESH_S = 2.0
 CLOSING_S = 5.0
 
 _PLACES: dict[str, Place] = {
@@ -65,11 +71,19 @@ def _backtest() -> Screen[None]:
     return BacktestScreen()
 
 
+def things() -> type[Provider]:
+    """What the palette finds beside the keys."""
+    from tui.palette import Things
+
+    return Things
+
+
 class QuarterdeckApp(App[None]):
     """The dashboard.
 
     `open_workspace` is awaited after the first paint; a `QuarterdeckError` it raises ends the app
     with that error in `failure`. The workspace is closed when the app ends, however it ends.
+    `first_start` is the home of a user who has no settings yet, and is welcomed.
     """
 
     TITLE = "Quarterdeck"
@@ -81,20 +95,30 @@ class QuarterdeckApp(App[None]):
         "fetch": _fetch,
         "backtest": _backtest,
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,f1", "go('connection')", "Connection", show=False),
-        Binding("2,f2", "go('catalog')", "Catalog", show=False),
-        Binding("3,f3", "go('fetch')", "Fetch", show=False),
-        Binding("4,f4", "go('backtest')", "Backtest", show=False),
-        Binding("colon", "command_palette", "Commands by name (also ^p)", show=False),
-        Binding("question_mark", "help", "This help", show=False),
-        Binding("z", "size_log('folded')", "Fold the log, and back", show=False),
-        Binding("Z,shift+z", "size_log('grown')", "Grow the log, and back", show=False),
-        Binding("q", "quit", "Quit", show=False),
-    ]
+    COMMANDS = App.COMMANDS | {things}
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "app",
+        [
+            Binding("1,f1", "go('connection')", "Connection", show=False),
+            Binding("2,f2", "go('catalog')", "Catalog", show=False),
+            Binding("3,f3", "go('fetch')", "Fetch", show=False),
+            Binding("4,f4", "go('backtest')", "Backtest", show=False),
+            Binding("colon", "command_palette", "Commands by name (also ^p)", show=False),
+            Binding("comma", "settings", "Settings", show=False),
+            Binding("question_mark", "help", "This help", show=False),
+            Binding("z", "size_log('folded')", "Fold the log, and back", show=False),
+            Binding("Z,shift+z", "size_log('grown')", "Grow the log, and back", show=False),
+            Binding("q", "quit", "Quit", show=False),
+        ],
+    )
 
     def __init__(
-        self, open_workspace: Callable[[], Awaitable[Workspace]], *, title_profile: str
+        self,
+        open_workspace: Callable[[], Awaitable[Workspace]],
+        *,
+        title_profile: str,
+        first_start: Home | None = None,
+        low_bandwidth: bool = False,
     ) -> None:
         super().__init__()
         self.animation_level = "none"  # each frame costs bytes on a slow line
@@ -103,6 +127,9 @@ class QuarterdeckApp(App[None]):
         self.failure: QuarterdeckError | None = None
         self.log_size: LogSize = "normal"
         self._open_workspace = open_workspace
+        self._first_start = first_start
+        self._low_bandwidth = low_bandwidth
+        self._ticking: Timer | None = None
         self._opening: asyncio.Task[None] | None = None
         self._failures_told: set[int] = set()
         for theme in THEMES:
@@ -115,7 +142,12 @@ class QuarterdeckApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self.exit)
-        self.set_interval(REFRESH_S, self.tick)
+        self._tick_every(SLOW_REFRESH_S if self._low_bandwidth else REFRESH_S)
+
+    def _tick_every(self, seconds: float) -> None:
+        if self._ticking is not None:
+            self._ticking.stop()
+        self._ticking = self.set_interval(seconds, self.tick)
 
     def on_ready(self) -> None:
         self._opening = asyncio.create_task(self._open())
@@ -132,6 +164,8 @@ class QuarterdeckApp(App[None]):
 
     async def _open(self) -> None:
         try:
+            if self._first_start is not None:
+                await self._welcome(self._first_start)
             self.workspace = await self._open_workspace()
         except QuarterdeckError as error:
             self._fail(error)
@@ -147,8 +181,44 @@ class QuarterdeckApp(App[None]):
         log_to(self.workspace.home.logs)
         # What is imported by now stays: walking through it would hold the loop for half a second.
         gc.freeze()
+        await self._take_settings(self.workspace)
         self.tick()
         self.workspace.connect()
+
+    async def _welcome(self, home: Home) -> None:
+        from tui.screens.welcome import Answer, Welcome, keep
+
+        answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        await self.push_screen(Welcome(home), answered.set_result)
+        await asyncio.to_thread(keep, home.settings_file, await answered)
+
+    async def _take_settings(self, workspace: Workspace) -> None:
+        from core.preferences import load_or_last_good
+
+        settings, problem = await asyncio.to_thread(load_or_last_good, workspace.home)
+        self.apply(settings)
+        if problem is not None:
+            last_good = "the settings that were good the last time are used meanwhile"
+            self.tell(WrongInput(problem.title, problem.reason, *problem.steps, last_good))
+
+    def apply(self, settings: Settings) -> None:
+        """Take theme, keys, zone, signs and pace from the settings."""
+        signs.choose(settings.charts)
+        if self.has_class("-ascii") != signs.ascii_only():
+            self.toggle_class("-ascii")
+            for screen in self.screen_stack:
+                screen.query("*").refresh()
+        EXCHANGE_ZONE.choose(settings.zone)
+        self.set_keymap(settings.keys)
+        slow = self._low_bandwidth or settings.low_bandwidth
+        self._tick_every(SLOW_REFRESH_S if slow else REFRESH_S)
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        else:
+            known = ", ".join(self.available_themes)
+            self.tell(
+                WrongInput(f"There is no theme '{settings.theme}'", f"the themes are {known}")
+            )
 
     def _fail(self, error: QuarterdeckError) -> None:
         self.failure = error
@@ -199,6 +269,19 @@ class QuarterdeckApp(App[None]):
         screen = self.screen
         if isinstance(screen, BaseScreen):
             screen.prefill(ids, bars)
+
+    async def reveal(self, place: Place, table: str, key: str, *, after: str = "") -> None:
+        """Show a screen with the cursor of one of its tables on a row, after an action of it."""
+        await self.switch_mode(place)
+        if isinstance(self.screen, BaseScreen):
+            await self.screen.reveal(table, key, after=after)
+
+    async def action_settings(self) -> None:
+        """Show the settings, to be changed."""
+        from tui.screens.settings import SettingsScreen
+
+        if self.workspace is not None:
+            await self.push_screen(SettingsScreen(self.workspace))
 
     def action_size_log(self, size: LogSize) -> None:
         """Fold or grow the log, or bring it back."""

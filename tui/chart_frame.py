@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 import plotext
 
 from catalog.columns import Floats
+from tui.signs import ascii_only
 from tui.ticks import Tick, number_labels, round_ticks
 
 PLOTEXT = threading.Lock()
@@ -39,8 +39,8 @@ _LETTERS = Glyphs("*", "|", "#", "o", "^", "v", ".", ":", ascii=True)
 
 def glyphs_for(ascii: bool | None) -> Glyphs:
     """Blocks or letters; None is what the terminal can show."""
-    if ascii is None:  # the console of Linux has no braille
-        ascii = os.environ.get("TERM") == "linux"
+    if ascii is None:
+        ascii = ascii_only()
     return _LETTERS if ascii else _BLOCKS
 
 

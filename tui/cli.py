@@ -41,7 +41,13 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     known, rest = global_options().parse_known_args(arguments)
     options = Options(
-        known.profile, known.catalog, known.home, known.host, known.port, known.client_id
+        known.profile,
+        known.catalog,
+        known.home,
+        known.host,
+        known.port,
+        known.client_id,
+        low_bandwidth=known.low_bandwidth,
     )
     try:
         if rest:
@@ -98,5 +104,10 @@ def global_options() -> argparse.ArgumentParser:
     group.add_argument("--host", help="the gateway's host")
     group.add_argument("--port", type=int, help="the gateway's port")
     group.add_argument("--client-id", type=int, metavar="N", help="the API client id to use")
+    group.add_argument(
+        "--low-bandwidth",
+        action="store_true",
+        help="the dashboard writes as little to the terminal as it can",
+    )
     group.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser

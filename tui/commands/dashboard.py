@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from catalog.errors import WrongInput
+from core.home import Home
 from core.options import Options
 from tui.app import QuarterdeckApp
 
@@ -26,10 +29,18 @@ def run_dashboard(options: Options) -> int:
             "standard input or output is no terminal here",
             "use the commands instead: quarterdeck --help",
         )
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        raise WrongInput(
+            "The dashboard cannot draw on this terminal",
+            "TERM says that it knows no cursor and no colours",
+            "set TERM to what the terminal is, such as xterm-256color",
+            "or use the commands: quarterdeck --help",
+        )
     return asyncio.run(_run(options))
 
 
 async def _run(options: Options) -> int:
+    options = replace(options, last_good=True)
     async with AsyncExitStack() as opened:
 
         async def open_it() -> Workspace:
@@ -39,8 +50,21 @@ async def _run(options: Options) -> int:
             opened.push_async_callback(asyncio.wait, [asyncio.create_task(workspace.warm_up())])
             return workspace
 
-        app = QuarterdeckApp(open_it, title_profile=options.profile or "")
+        app = QuarterdeckApp(
+            open_it,
+            title_profile=options.profile or "",
+            first_start=_first_start(options),
+            low_bandwidth=options.low_bandwidth,
+        )
         await app.run_async()
     if app.failure is not None:
         raise app.failure
     return app.return_code or 0
+
+
+def _first_start(options: Options) -> Home | None:
+    """The home, where nothing was ever chosen: neither in its settings nor in this call."""
+    if any((options.profile, options.host, options.port, options.catalog)):
+        return None
+    home = Home.find(options.home)
+    return None if home.settings_file.exists() else home

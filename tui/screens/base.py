@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 
 from catalog.errors import QuarterdeckError
+from tui.keys import named
 from tui.widgets.header import Header, Status
 from tui.widgets.keybar import KeyBar
 from tui.widgets.log import LogPanel
@@ -44,7 +45,14 @@ class BaseScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back", show=False, tooltip="Leave a field"),
+        Binding("y", "copy", "copy", show=False, tooltip="Copy what the cursor is on"),
     ]
+
+    def __init_subclass__(cls) -> None:
+        """Name every key of the screen, so that the settings can give it another one."""
+        if "BINDINGS" in vars(cls):
+            cls.BINDINGS = named(cls.__name__.removesuffix("Screen").lower(), cls.BINDINGS)
+        super().__init_subclass__()
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +85,17 @@ class BaseScreen(Screen[None]):
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
         """Take over instruments and a bar type chosen on another screen."""
+
+    async def reveal(self, table: str, key: str, *, after: str = "") -> None:
+        """Put the cursor of a table on the row of that key, after an action of the screen."""
+        from tui.widgets.result_table import ResultTable
+
+        if after:
+            await self.run_action(after)
+        shown = self.query_one(table, ResultTable)
+        shown.clear_filter()
+        shown.point_at(key)
+        shown.focus()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run short work of this screen beside the loop; an error it raises is told.
@@ -129,6 +148,14 @@ class BaseScreen(Screen[None]):
         self.query_one(Header).status = Status.of(workspace)
         log.catch_up(workspace.jobs.log)
         self.refresh_view(workspace)
+
+    def action_copy(self) -> None:
+        """Copy what stands for the row under the cursor."""
+        from tui.widgets.result_table import ResultTable
+
+        if isinstance(self.focused, ResultTable) and (row := self.focused.cursor_row) is not None:
+            self.app.copy_to_clipboard(row.cells[0].text)
+            self.notify("it is in the clipboard", timeout=3)
 
     def action_back(self) -> None:
         """Leave a field for what had the focus at first."""

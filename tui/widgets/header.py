@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
-from zoneinfo import ZoneInfo
 
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from tui.signs import plain
+from tui.zone import EXCHANGE_ZONE as EXCHANGE_ZONE
+
 if TYPE_CHECKING:
     from core.workspace import Workspace
-
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
 
 class Look(NamedTuple):
@@ -75,7 +75,7 @@ def _catalog(root: Path) -> str:
 
 
 def _exchange_time(now: datetime) -> str:
-    return f"{now.astimezone(EXCHANGE_ZONE):%H:%M} ET"
+    return f"{now.astimezone(EXCHANGE_ZONE):%H:%M %Z}"
 
 
 class Header(Widget):
@@ -109,4 +109,4 @@ def _connection(status: Status) -> Content:
     if not status.connection:
         return Content("opening the catalog ...")
     look = CONNECTION_LOOKS[status.connection]
-    return Content.styled(f"{look.sign} {status.connection}", look.colour)
+    return Content.styled(f"{plain(look.sign)} {status.connection}", look.colour)

@@ -1,0 +1,151 @@
+"""The settings as a list: what is chosen, what it means; each line is changed in place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from catalog.errors import QuarterdeckError
+from tui.keys import key_names
+from tui.widgets.result_table import Cell, Column, ResultTable, Row
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from core.workspace import Workspace
+    from tui.app import QuarterdeckApp
+
+_COLUMNS = (Column("setting"), Column("value"), Column("what it is", flexible=True))
+_NEW_LIST = "watchlists.*"
+_HINT = "enter changes a line, an empty text puts the default back"
+_SHOWN_APART = {"profiles", "watchlists", "keys"}
+
+
+class SettingsScreen(ModalScreen[None]):
+    """Shows and changes the settings file; what is changed is in force at once where it can be."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "back", "close")]
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._changing = ""
+        self._keys: dict[str, Binding] = {}
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog", id="settings") as dialog:
+            dialog.border_title = f"Settings: {self._workspace.home.settings_file}"
+            dialog.border_subtitle = "enter change  / filter  esc close"
+            yield ResultTable(*_COLUMNS, empty="reading the settings ...", id="setting-list")
+            value = Input(id="setting-value", compact=True, select_on_focus=False)
+            value.cursor_blink = False
+            yield value
+            yield Static(_HINT, id="setting-told", markup=False)
+
+    async def on_mount(self) -> None:
+        from core.preferences import load_or_last_good
+
+        settings, problem = await asyncio.to_thread(load_or_last_good, self._workspace.home)
+        self._keys = await asyncio.to_thread(_keys)  # it imports screens that were not shown yet
+        self._show(settings)
+        if problem is not None:
+            self._tell(problem)
+
+    @on(ResultTable.Opened)
+    def _change(self, opened: ResultTable.Opened) -> None:
+        row = self.query_one(ResultTable).cursor_row
+        assert row is not None, "a row was opened"
+        self._changing = opened.key
+        value = self.query_one(Input)
+        value.value = "" if opened.key == _NEW_LIST else row.cells[1].text
+        value.placeholder = "name, then its ids" if opened.key == _NEW_LIST else ""
+        self.query_one("#settings").add_class("-changing")
+        value.focus()
+
+    async def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        from core.preferences import change_setting
+
+        table, _, name = self._changing.partition(".")
+        text = submitted.value.strip()
+        if self._changing == _NEW_LIST:
+            name, _, text = text.partition(" ")
+        keys = (table, *name.rsplit(".", 1)) if table == "profiles" else (table, name)
+        keys = tuple(filter(None, keys))
+        try:
+            settings = await asyncio.to_thread(
+                change_setting, self._workspace.home.settings_file, keys, text
+            )
+        except QuarterdeckError as error:
+            self._tell(error)
+            return
+        cast("QuarterdeckApp", self.app).apply(settings)
+        self._show(settings)
+        self.action_back()
+
+    def action_back(self) -> None:
+        """Leave the field, or the settings."""
+        if not self._changing:
+            self.dismiss()
+            return
+        self._changing = ""
+        self.query_one("#settings").remove_class("-changing")
+        self.query_one("#setting-told", Static).remove_class("-wrong").update(_HINT)
+        self.query_one(ResultTable).focus()
+
+    def _tell(self, error: QuarterdeckError) -> None:
+        told = self.query_one("#setting-told", Static).add_class("-wrong")
+        told.update(f"{error.title}: {error.reason}")
+
+    def _show(self, settings: Settings) -> None:
+        from core.preferences import told
+
+        def row(key: str, value: object, what: str) -> Row:
+            return Row(key, (Cell(key), Cell(told(value)), Cell(what)))
+
+        rows = [
+            row(name, getattr(settings, name), (field.description or "").partition("\n")[0])
+            for name, field in type(settings).model_fields.items()
+            if name not in _SHOWN_APART
+        ]
+        name = self._workspace.profile.name
+        profile = settings.profiles.get(name, self._workspace.profile)
+        rows.append(
+            row(
+                f"profiles.{name}.catalog",
+                profile.catalog,
+                "The catalog's folder, from the next start",
+            )
+        )
+        rows += [
+            row(f"watchlists.{name}", ids, f"@{name} stands for these ids")
+            for name, ids in settings.watchlists.items()
+        ]
+        rows.append(Row(_NEW_LIST, (Cell(_NEW_LIST), Cell("", "dim"), Cell("A new list of ids"))))
+        rows += [
+            row(
+                f"keys.{name}",
+                settings.keys.get(name, binding.key),
+                binding.tooltip or binding.description,
+            )
+            for name, binding in self._keys.items()
+        ]
+        self.query_one(ResultTable).show(rows)
+
+
+def _keys() -> dict[str, Binding]:
+    from tui.app import QuarterdeckApp
+    from tui.screens.backtest import BacktestScreen
+    from tui.screens.catalog import CatalogScreen
+    from tui.screens.connection import ConnectionScreen
+    from tui.screens.fetch import FetchScreen
+    from tui.widgets.filtering import FilteredView
+    from tui.widgets.lines import LinePanel
+
+    screens = (ConnectionScreen, CatalogScreen, FetchScreen, BacktestScreen)
+    return key_names((QuarterdeckApp, *screens, FilteredView, ResultTable, LinePanel))
