@@ -209,7 +209,7 @@ async def test_round_trips_are_kept_for_the_screen() -> None:
             await desk.session.ping()
         await desk.session.disconnect()
     assert len(desk.session.pings) == 60
-    assert all(0 < ping.round_trip_s < 1 for ping in desk.session.pings)
+    assert all(0 < ping.round_trip_s < 5 for ping in desk.session.pings)
     assert abs(desk.session.pings[-1].clock_offset_s) < 1
 
 
