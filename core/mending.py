@@ -60,7 +60,7 @@ async def mend_catalog(
     """
     for _ in range(_PASSES):
         failed = await repair_catalog(catalog, steps, report)
-        left = await check_catalog(catalog, clock, report=report)
+        left = await check_catalog(catalog, clock)
         steps = plan(left.findings)
         if failed or not steps:
             break

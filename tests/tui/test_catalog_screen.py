@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
 
 from catalog.errors import CatalogUnusable
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
+from catalog.stretches import State, Stretch
 from core.fetch import FetchRequest
 from tests.tui.deck import Deck, deck
-from tui.widgets.coverage import strip
+from tui.widgets.coverage import Coverage, strip
 
 MINUTE = 60 * NANOS_PER_SECOND
 
@@ -49,12 +49,11 @@ async def test_the_filter_finds_words_and_escape_clears_it(
         await shown.press("2")
         await shown.shows("GDX.ARCA", "IBM.NYSE")
         await shown.press("slash")
-        await shown.until(lambda: isinstance(shown.app.focused, Input))
         await shown.press(*"ibm minute")
-        await shown.shows("1 of 2", "─ IBM.NYSE 1-MINUTE-LAST")
+        await shown.shows("/ibm minute_  1 of 2", "─ IBM.NYSE 1-MINUTE-LAST")
         assert "GDX" not in shown.text.split("─ Log ")[0]
         await shown.press("x")
-        await shown.shows("No series matches the filter")
+        await shown.shows("nothing contains these words; esc shows all")
         await shown.press("escape")
         await shown.shows("GDX.ARCA", "IBM.NYSE")
 
@@ -120,9 +119,9 @@ async def test_a_catalog_that_cannot_be_listed_says_why_and_is_tried_again(
         await shown.shows("GDX.ARCA", "┤")
         with monkeypatch.context() as broken:
             broken.setattr(shown.workspace.catalog, "list_series", fail)
-            await shown.press("r")
-            await shown.shows("the disk [sda] is gone: no such device. r tries again.")
-        await shown.press("r")
+            await shown.press("R")
+            await shown.shows("the disk [sda] is gone: no such device. R tries again.")
+        await shown.press("R")
         await shown.shows("> GDX.ARCA", "┤")
 
 
@@ -138,9 +137,17 @@ async def test_a_wide_table_shows_sizes_and_a_narrow_one_does_not(
         await shown.shows("GDX.ARCA", "health")
 
 
-def test_the_strip_shows_what_is_held_partly_held_missing_and_shut() -> None:
-    open_times = [(0, 100), (200, 300), (300, 400), (400, 500)]
-    scaled = [(start * MINUTE, end * MINUTE) for start, end in open_times]
-    covered = [(0, 150 * MINUTE), (200 * MINUTE, 250 * MINUTE), (400 * MINUTE, 500 * MINUTE)]
-    assert strip((0, 500 * MINUTE), 5, covered, scaled) == "█ ▒·█"
-    assert strip((0, 500 * MINUTE), 5, covered, None) == "█▒▒·█"
+def test_the_strip_tells_five_states_apart() -> None:
+    def stretch(state: State, start: int, end: int) -> Stretch:
+        return Stretch(state, start * MINUTE, end * MINUTE, 0)
+
+    told = (
+        stretch("held", 0, 150),
+        stretch("held", 200, 250),
+        stretch("missing", 250, 400),
+        stretch("none", 400, 500),
+    )
+    open_times = tuple((a * MINUTE, b * MINUTE) for a, b in ((0, 100), (200, 500)))
+    span = (0, 500 * MINUTE)
+    assert strip(span, 5, Coverage(told, open_times)) == "█ ▒·x"
+    assert strip(span, 5, Coverage(told, None)) == "██▒·x"

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Input, Static
 
 from catalog.errors import QuarterdeckError
 from tui.screens.base import BaseScreen
-from tui.widgets.chart import Chart
-from tui.widgets.coverage import LEGEND, Coverage, CoverageStrip
+from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_table import ResultTable
-from tui.widgets.series_table import ListedSeries, SeriesTable, listed, size_text
+from tui.widgets.series_detail import Detail, SeriesDetail, missing_range, read_detail
+from tui.widgets.series_table import Listed, SeriesTable, listed
 
 if TYPE_CHECKING:
-    from catalog.columns import BarColumns
-    from catalog.instruments import Definition
+    from catalog.health import CheckReport
     from catalog.listing import SeriesSummary
     from catalog.store import Catalog
     from core.jobs import EventLog
@@ -35,15 +33,7 @@ _SETTLED_S = 0.15
 """How long the cursor rests on a row before its bars are read."""
 
 _NOTHING = "Nothing is stored yet. f fetches bars; 1 shows whether the broker is there."
-_NO_MATCH = "No series matches the filter. esc clears it."
-
-
-class _Detail(NamedTuple):
-    summary: SeriesSummary
-    definition: Definition | None
-    coverage: Coverage
-    bars: BarColumns | QuarterdeckError
-    """The bars, or why they cannot be read."""
+_NAMED_IN_QUESTION = 6
 
 
 class CatalogScreen(BaseScreen):
@@ -55,39 +45,47 @@ class CatalogScreen(BaseScreen):
     HELP_TITLE: ClassVar[str] = "Catalog"
     HELP_TEXT: ClassVar[str] = (
         "What is on disk. gaps counts stretches inside market hours that were never asked for; "
-        "ORPHAN means bars without their instrument, which fetching puts right. "
-        "enter gives the chart the whole screen, and back."
+        "ORPHAN means bars without their instrument, which B asks the broker for; stale 3d that "
+        "three weekdays since were not asked for yet. Keys act on the marked series, else on the "
+        "one under the cursor. enter gives the chart the whole screen, and back; there the arrows "
+        "move a crosshair."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "fetch", "fetch", tooltip="Fetch more of this series"),
+        Binding("f", "fetch", "fetch", tooltip="Fetch what is missing of these series"),
+        Binding("u", "update", "update", tooltip="Bring these series to now"),
+        Binding("c", "check", "check", tooltip="Look for everything that is wrong"),
+        Binding("r", "repair", "repair", tooltip="Check, show what would be mended, and ask"),
         Binding("b", "backtest", "backtest", tooltip="Backtest on this series"),
-        Binding("slash", "filter", "filter", tooltip="Show only series that contain some words"),
+        Binding("d", "details", "details", tooltip="Instrument, versions, coverage in full"),
+        Binding("B", "backfill", "backfill", tooltip="Ask the broker for missing instruments"),
+        Binding("E", "export", "export", tooltip="Write these series to CSV files"),
+        Binding("delete", "delete", "delete", tooltip="Move these series into the trash; asks"),
+        Binding("U", "undo", "undo", tooltip="Take the last deletion, repair or import back"),
         Binding("y", "copy", "copy id", show=False, tooltip="Copy the instrument id"),
         Binding("enter", "enlarge", "large chart", show=False, tooltip="Only the chart, and back"),
-        Binding("r", "reload", "refresh", tooltip="Read the catalog again"),
+        Binding("R", "reload", "refresh", show=False, tooltip="Read the catalog again"),
+        Binding("right_square_bracket", "zoom(0.5)", "closer", show=False, key_display="]"),
+        Binding("left_square_bracket", "zoom(2.0)", "wider", show=False, key_display="["),
+        Binding("h", "pan(-0.5)", "earlier", show=False),
+        Binding("l", "pan(0.5)", "later", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._series: tuple[ListedSeries, ...] = ()
-        self._filter = ""
+        self._listed: Listed | None = None
+        self._found: dict[str, int] = {}
         self._loading: asyncio.Task[None] | None = None
         self._reload_at: float | None = 0.0
         self._log_seen = 0
         self._settling: Timer | None = None
-        self._detail: SeriesSummary | None = None
+        self._wanted: SeriesSummary | None = None
+        self._detail: Detail | None = None
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="series-panel", classes="panel") as panel:
             panel.border_title = "Series"
-            field = Input(placeholder="words to look for", id="filter", compact=True)
-            field.cursor_blink = False
-            yield field
             yield SeriesTable(id="series")
-        with Vertical(id="detail", classes="panel"):
-            yield Static(id="facts", markup=False)
-            yield CoverageStrip(id="coverage")
-            yield Chart(id="candles")
+        yield SeriesDetail(id="detail")
 
     # The list
 
@@ -102,36 +100,33 @@ class CatalogScreen(BaseScreen):
         reading = self._loading is not None and not self._loading.done()
         if self._reload_at is not None and now >= self._reload_at and not reading:
             self._reload_at = None
-            self._loading = self.start(self._load(workspace.catalog))
+            self._loading = self.start(self._load(workspace))
 
     def _stored_something(self, log: EventLog) -> bool:
         fresh = log.since(self._log_seen)
         self._log_seen = log.total
         return any(line.event.channel == "catalog" for line in fresh)
 
-    async def _load(self, catalog: Catalog) -> None:
-        before = self._series
+    async def _load(self, workspace: Workspace) -> None:
+        before, found = self._listed, dict(self._found)
 
-        def read() -> tuple[tuple[ListedSeries, ...], bool]:
-            fresh = listed(catalog.list_series())
+        def read() -> tuple[Listed, bool]:
+            fresh = listed(workspace.catalog.list_series(), workspace.clock(), found)
             return fresh, fresh != before
 
         try:
-            self._series, changed = await asyncio.to_thread(read)
+            fresh, changed = await asyncio.to_thread(read)
         except QuarterdeckError as error:
-            self._series = ()
-            self.query_one(SeriesTable).show_series((), f"{error}. r tries again.")
+            self._listed = None
+            self.query_one(SeriesTable).show_series(None, f"{error}. R tries again.")
             raise
-        if changed or not self._series:
-            self._show_list()
+        self._listed = fresh
+        if changed:
+            self._show_list(fresh)
 
-    def _show_list(self) -> None:
-        words = self._filter.lower().split()
-        found = [one for one in self._series if all(word in one.searched for word in words)]
-        self.query_one(SeriesTable).show_series(found, _NO_MATCH if self._series else _NOTHING)
-        panel = self.query_one("#series-panel")
-        panel.border_subtitle = f"{len(found):,} of {len(self._series):,}" if words else ""
-        self.query_one("#body").set_class(not found, "-empty")
+    def _show_list(self, series: Listed) -> None:
+        self.query_one(SeriesTable).show_series(series, _NOTHING)
+        self.query_one("#body").set_class(not series.summaries, "-empty")
         self.refresh_bindings()
         self._rest_on_selected()
 
@@ -147,66 +142,152 @@ class CatalogScreen(BaseScreen):
     def _open_selected(self) -> None:
         summary = self._selected
         if summary is None:
-            self._show_detail(None)
-        elif self.workspace is not None and summary != self._detail:
-            self._detail = summary
+            self._wanted = None
+            self._show(None)
+        elif self.workspace is not None and summary != self._wanted:
+            self._wanted = summary
             self.start(self._read_detail(self.workspace.catalog, summary))
 
     async def _read_detail(self, catalog: Catalog, summary: SeriesSummary) -> None:
-        detail = await asyncio.to_thread(_read, catalog, summary)
-        if summary is self._detail:
-            self._show_detail(detail)
+        detail = await asyncio.to_thread(read_detail, catalog, summary)
+        if summary is self._wanted:
+            self._show(detail)
 
-    def _show_detail(self, detail: _Detail | None) -> None:
-        panel, chart = self.query_one("#detail"), self.query_one(Chart)
-        facts, strip = self.query_one("#facts", Static), self.query_one(CoverageStrip)
-        if detail is None:
-            self._detail = strip.coverage = None
-            panel.border_title = panel.border_subtitle = ""
-            facts.update("")
-            chart.show_text("")
-            return
-        panel.border_title = _title(detail)
-        panel.border_subtitle = LEGEND
-        facts.update(_facts(detail))
-        strip.coverage = detail.coverage
-        bars, zone = detail.bars, _zone(detail.definition)
-        if isinstance(bars, QuarterdeckError):
-            chart.show_text(str(bars))
-            return
-
-        def draw(width: int, height: int) -> str:
-            from tui.charts import candle_chart
-
-            return candle_chart(bars, width, height, zone=zone)
-
-        chart.show(draw)
+    def _show(self, detail: Detail | None) -> None:
+        self._detail = detail
+        self.query_one(SeriesDetail).show(detail)
 
     @property
     def _selected(self) -> SeriesSummary | None:
         key = self.query_one(SeriesTable).cursor_key
-        return next((one.summary for one in self._series if one.wide.key == key), None)
+        return self._listed.summaries.get(key) if self._listed and key else None
+
+    @property
+    def _chosen(self) -> list[SeriesSummary]:
+        """The marked series, else the one under the cursor."""
+        if self._listed is None:
+            return []
+        keys = self.query_one(SeriesTable).chosen_keys
+        return [self._listed.summaries[key] for key in keys if key in self._listed.summaries]
 
     # Keys
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what there is something for."""
-        return action not in ("backtest", "filter", "enlarge", "copy") or bool(self._series)
+        always = ("fetch", "undo", "reload", "back")
+        return action in always or action not in _OF_SERIES or self._selected is not None
 
     async def action_fetch(self) -> None:
-        """Go to Fetch with this series filled in."""
-        await self._go_with_selected("fetch")
+        """Go to Fetch with these series and what is missing of them filled in."""
+        from tui.widgets.fetch_form import FetchForm
+
+        chosen = self._chosen
+        spec = chosen[0].series.spec if chosen else None
+        ids = tuple(one.series.instrument_id for one in chosen if one.series.spec == spec)
+        await self.deck.go_with("fetch", ids, spec)
+        if len(chosen) == 1 and self._detail is not None and self._detail.summary == chosen[0]:
+            form = self.app.screen.query_one(FetchForm)
+            form.field("start").value, form.field("end").value = missing_range(self._detail)
 
     async def action_backtest(self) -> None:
         """Go to Backtest with this series filled in."""
-        await self._go_with_selected("backtest")
+        if (chosen := self._selected) is not None:
+            series = chosen.series
+            await self.deck.go_with("backtest", (series.instrument_id,), series.spec)
 
-    async def _go_with_selected(self, place: Literal["fetch", "backtest"]) -> None:
-        chosen = self._selected
-        if chosen is None:
-            await self.deck.go_with(place, (), None)
-        else:
-            await self.deck.go_with(place, (chosen.series.instrument_id,), chosen.series.spec)
+    def action_update(self) -> None:
+        """Bring the instruments of these series to now."""
+        ids = tuple(dict.fromkeys(one.series.instrument_id for one in self._chosen))
+        if self.workspace is not None and ids:
+            self.workspace.update(ids)
+            self.notify(f"updating {', '.join(ids)}; 3 shows it", timeout=3, markup=False)
+
+    def action_check(self) -> None:
+        """Look for everything that is wrong, and show it."""
+        self._show_findings(then_repair=False)
+
+    def action_repair(self) -> None:
+        """Check, show what a repair would do, and ask."""
+        self._show_findings(then_repair=True)
+
+    def _show_findings(self, *, then_repair: bool) -> None:
+        from tui.screens.findings import Findings
+
+        if self.workspace is not None:
+            self.app.push_screen(
+                Findings(self.workspace, then_repair=then_repair), self._take_findings
+            )
+
+    def _take_findings(self, report: CheckReport | None) -> None:
+        if report is not None:
+            self._found = {}
+            for one in report.findings:
+                if one.severity != "notice":
+                    self._found[one.subject] = self._found.get(one.subject, 0) + 1
+        self.action_reload()
+
+    def action_backfill(self) -> None:
+        """Ask the broker for the instruments of bars that have none."""
+        if self.workspace is not None:
+            self.workspace.care.backfill()
+
+    def action_details(self) -> None:
+        """Show all that is known of the series and its instrument."""
+        from tui.screens.series_details import SeriesDetails
+
+        if self.workspace is not None and (chosen := self._selected) is not None:
+            self.app.push_screen(SeriesDetails(self.workspace.catalog, chosen))
+
+    def action_export(self) -> None:
+        """Ask for a folder and write these series there."""
+        from tui.screens.ask import Ask
+
+        chosen, workspace = [one.series for one in self._chosen], self.workspace
+
+        def answered(folder: str | None) -> None:
+            if workspace is not None and folder:
+                workspace.care.export(chosen, Path(folder).expanduser())
+
+        hint = f"the folder for {len(chosen):,} CSV file{'s' * (len(chosen) != 1)}, one a series"
+        self.app.push_screen(Ask("Export to", hint, str(Path.home())), answered)
+
+    def action_delete(self) -> None:
+        """Ask whether these series shall go, and delete them."""
+        from tui.screens.confirm import Confirm
+
+        chosen, workspace = self._chosen, self.workspace
+
+        def answered(yes: bool | None) -> None:
+            if workspace is not None and yes:
+                workspace.care.delete([one.series for one in chosen])
+                self.query_one(SeriesTable).unmark()
+
+        bars = sum(one.rows for one in chosen)
+        question = f"Delete {bars:,} bars of {len(chosen):,} series?"
+        self.app.push_screen(Confirm(question, _consequence(chosen)), answered)
+
+    def action_undo(self) -> None:
+        """Ask whether the last change shall be taken back."""
+        if self.workspace is not None:
+            self.start(self._undo(self.workspace))
+
+    async def _undo(self, workspace: Workspace) -> None:
+        from catalog.trash import last_undoable
+        from tui.screens.confirm import Confirm
+
+        last = await asyncio.to_thread(last_undoable, workspace.catalog.root)
+        if last is None:
+            self.notify("there is nothing to undo: the trash is empty", timeout=3)
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                workspace.care.undo()
+
+        told = (
+            f"{last.title}\n{len(last.kept):,} files are put back, {len(last.added):,} taken out."
+        )
+        self.app.push_screen(Confirm("Take back the last change?", told), answered)
 
     def action_copy(self) -> None:
         """Copy the instrument id of the series."""
@@ -218,77 +299,44 @@ class CatalogScreen(BaseScreen):
         self._reload_at = 0.0
         self.tick()
 
-    def action_filter(self) -> None:
-        """Type words that a series must contain."""
-        self.query_one("#series-panel").add_class("-filtering")
-        self.query_one("#filter", Input).focus()
+    def action_zoom(self, factor: float) -> None:
+        """Show fewer or more bars."""
+        self.query_one(RunCandles).action_zoom(factor)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._filter = event.value
-        self._show_list()
-
-    def on_input_submitted(self) -> None:
-        self.query_one(SeriesTable).focus()
+    def action_pan(self, part: float) -> None:
+        """Show earlier or later bars."""
+        self.query_one(RunCandles).action_pan(part)
 
     @on(ResultTable.Opened)
     def action_enlarge(self) -> None:
         """Show the chart alone, or both again."""
-        if not self.query_one("#body").toggle_class("-chart-alone").has_class("-chart-alone"):
-            self.query_one(SeriesTable).focus()
+        alone = self.query_one("#body").toggle_class("-chart-alone").has_class("-chart-alone")
+        self.query_one(RunCandles if alone else SeriesTable).focus()
 
     def action_back(self) -> None:
-        """Back to both panels and to all series."""
+        """Back to both panels, without marks."""
         self.query_one("#body").remove_class("-chart-alone")
-        self.query_one("#series-panel").remove_class("-filtering")
-        self.query_one("#filter", Input).value = self._filter = ""
-        self._show_list()
+        self.query_one(SeriesTable).unmark()
         self.query_one(SeriesTable).focus()
 
 
-def _read(catalog: Catalog, summary: SeriesSummary) -> _Detail:
-    series, covered = summary.series, summary.covered
-    sessions = None
-    if summary.hours and covered:
-        span = (covered[0][0], covered[-1][1])
-        sessions = catalog.sessions(series.instrument_id, summary.hours, span)
-    try:
-        bars: BarColumns | QuarterdeckError = catalog.read_bars(series)
-    except QuarterdeckError as error:
-        bars = error
-    open_times = None if sessions is None else tuple(sessions.open_times(series.spec))
-    return _Detail(
-        summary,
-        catalog.instrument(series.instrument_id),
-        Coverage(covered, open_times),
-        bars,
-    )
+_OF_SERIES = (
+    "backtest",
+    "update",
+    "details",
+    "export",
+    "delete",
+    "enlarge",
+    "copy",
+    "zoom",
+    "pan",
+)
+"""Actions on series, of which there may be none."""
 
 
-def _info(definition: Definition | None) -> dict[str, Any]:
-    return (definition or {}).get("info") or {}
-
-
-def _zone(definition: Definition | None) -> str:
-    return str(_info(definition).get("time_zone") or "America/New_York")
-
-
-def _title(detail: _Detail) -> Content:
-    name = str(_info(detail.definition).get("long_name") or "")
-    return Content("  ".join(filter(None, (str(detail.summary.series), name))))
-
-
-def _facts(detail: _Detail) -> Content:
-    summary, definition = detail.summary, detail.definition
-    disk = size_text(summary.bytes)
-    if definition is None:
-        missing = "no instrument is stored with these bars: f fetches it  "
-        return Content.assemble((missing, "$text-error"), disk)
-    con_id = _info(definition).get("con_id")
-    facts = (
-        f"conId {con_id}" if con_id else "",
-        f"tick {definition['price_increment']}",
-        f"{summary.hours} hours" if summary.hours else "",
-        disk,
-        _zone(definition),
-    )
-    return Content("  ".join(filter(None, facts)))
+def _consequence(chosen: list[SeriesSummary]) -> str:
+    names = [f"{one.series}  {one.rows:,} bars" for one in chosen[:_NAMED_IN_QUESTION]]
+    if len(chosen) > len(names):
+        names.append(f"and {len(chosen) - len(names):,} more")
+    trash = "They go to the trash, from where U puts them back for 7 days."
+    return "\n".join([*names, "", trash, "The instruments stay."])

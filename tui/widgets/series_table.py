@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui.widgets.header import EXCHANGE_ZONE
-from tui.widgets.result_table import Cell, Column, ResultTable, Row
+from tui.widgets.result_table import Cell, Column, ResultTable, Row, Sheet
 
 if TYPE_CHECKING:
     from catalog.listing import SeriesSummary
@@ -30,48 +30,53 @@ _WIDE = 92
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class ListedSeries(NamedTuple):
-    """A series, its rows for a wide and for a narrow table (keyed by its bar type), and what a
-    filter looks into."""
+class Listed(NamedTuple):
+    """All series by their bar types, and the sheets of a wide and of a narrow table."""
 
-    summary: SeriesSummary
-    wide: Row
-    narrow: Row
-    searched: str
+    summaries: dict[str, SeriesSummary]
+    wide: Sheet
+    narrow: Sheet
 
 
 class SeriesTable(ResultTable):
     """Shows sizes too where it is wide enough. Dates of intraday bars are New York's."""
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id, filters=False)
-        self._series: Sequence[ListedSeries] = ()
+        super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id, marks=True)
+        self._listed: Listed | None = None
 
-    def show_series(self, series: Sequence[ListedSeries], empty: str) -> None:
+    def show_series(self, series: Listed | None, empty: str) -> None:
         """Show these series, or the text when there are none."""
-        self._series = series
+        self._listed = series
         self._show_fitting(empty)
 
     def on_resize(self) -> None:
         # Textual calls the handler of the base class as well.
-        if self._series:
-            self._show_fitting()
+        self._show_fitting()
 
     def _show_fitting(self, empty: str | None = None) -> None:
-        wide = self.size.width >= _WIDE
-        columns = _COLUMNS if wide else _COLUMNS[:-1]
-        self.show([one.wide if wide else one.narrow for one in self._series], *columns, empty=empty)
+        if self._listed is not None:
+            wide = self.size.width >= _WIDE
+            self.show_sheet(self._listed.wide if wide else self._listed.narrow, empty=empty)
+        elif empty is not None:
+            self.show((), empty=empty)
 
 
-def listed(summaries: Sequence[SeriesSummary]) -> tuple[ListedSeries, ...]:
-    """The rows of many series; takes a while for thousands, so call it in a thread."""
-    return tuple(_listed(summary) for summary in summaries)
+def listed(summaries: Sequence[SeriesSummary], now: datetime, found: Mapping[str, int]) -> Listed:
+    """The rows of many series; takes a while for thousands, so call it in a thread.
 
-
-def _listed(summary: SeriesSummary) -> ListedSeries:
-    key, cells = summary.series.bar_type, _cells(summary)
-    searched = str(summary.series).lower()
-    return ListedSeries(summary, Row(key, cells), Row(key, cells[:-1]), searched)
+    `found` says how many errors and warnings the last check had for a bar type.
+    """
+    today = now.astimezone(EXCHANGE_ZONE).date()
+    rows = [
+        Row(one.series.bar_type, _cells(one, today, found.get(one.series.bar_type, 0)))
+        for one in summaries
+    ]
+    return Listed(
+        {one.series.bar_type: one for one in summaries},
+        Sheet.of(_COLUMNS, rows),
+        Sheet.of(_COLUMNS[:-1], [Row(row.key, row.cells[:-1]) for row in rows]),
+    )
 
 
 def size_text(size: int) -> str:
@@ -84,7 +89,7 @@ def size_text(size: int) -> str:
     return f"{amount:.1f} GB"
 
 
-def _cells(summary: SeriesSummary) -> tuple[Cell, ...]:
+def _cells(summary: SeriesSummary, today: date, found: int) -> tuple[Cell, ...]:
     spec = summary.series.spec
     return (
         Cell(summary.series.instrument_id),
@@ -93,8 +98,8 @@ def _cells(summary: SeriesSummary) -> tuple[Cell, ...]:
         Cell(_date(summary.last, spec)),
         Cell(f"{summary.rows:,}"),
         _gaps(summary),
-        _health(summary),
-        Cell(size_text(summary.bytes)),
+        _health(summary, today, found),
+        Cell(size_text(summary.bytes), order=summary.bytes),
     )
 
 
@@ -104,10 +109,25 @@ def _gaps(summary: SeriesSummary) -> Cell:
     return Cell(f"{summary.gaps:,}", "warning" if summary.gaps else "")
 
 
-def _health(summary: SeriesSummary) -> Cell:
+def _health(summary: SeriesSummary, today: date, found: int) -> Cell:
     if summary.damaged:
         return Cell("DAMAGED", "bad")
-    return Cell("ok", "good") if summary.has_instrument else Cell("ORPHAN", "bad")
+    if not summary.has_instrument:
+        return Cell("ORPHAN", "bad")
+    if found:
+        return Cell(f"{found:,} finding{'s' * (found > 1)}", "warning")
+    stale = _stale_days(summary, today)
+    return Cell(f"stale {stale:,}d", "warning") if stale else Cell("ok", "good")
+
+
+def _stale_days(summary: SeriesSummary, today: date) -> int:
+    """The weekdays before today that were never asked for, since the last that was."""
+    import numpy as np
+
+    if not summary.covered:
+        return 0
+    asked = date.fromisoformat(_date(summary.covered[-1][1], summary.series.spec))
+    return max(int(np.busday_count(asked + timedelta(days=1), today)), 0)
 
 
 def _date(stamp: int, spec: BarSpec) -> str:
