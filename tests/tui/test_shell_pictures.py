@@ -20,7 +20,7 @@ from catalog.events import Level
 from catalog.series import Series
 from catalog.sessions import Sessions
 from catalog.store import Catalog
-from core.ibkr.connection import BrokerSession, ConnectionKind, ConnectionState, Ping
+from core.ibkr.connection import ConnectionKind, ConnectionState, Ping
 from core.ibkr.notices import Notice
 from core.options import Options
 from core.workspace import Workspace
@@ -41,11 +41,7 @@ type Compare = Callable[..., bool]
 def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     """A workspace that connects nowhere and whose sizes on disk do not depend on the hour."""
 
-    async def ping(_: BrokerSession) -> Ping:
-        return Ping(0.011, 0.04)
-
     monkeypatch.setattr(Workspace, "connect", lambda _: None)
-    monkeypatch.setattr(BrokerSession, "ping", ping)
     monkeypatch.setattr("tui.screens.catalog.size_text", lambda _: "41.2 kB")
     monkeypatch.setattr("tui.widgets.series_table.size_text", lambda _: "41.2 kB")
     return Options(profile="demo", home=tmp_path, port=4010, now=NOW)
@@ -63,6 +59,7 @@ def test_connection(size: tuple[int, int], frozen: Options, snap_compare: Compar
         shown = Deck(app, pilot)
         await shown.until(lambda: app.workspace is not None)
         broker, early = shown.workspace.broker, datetime(2026, 3, 4, 14, 29, tzinfo=UTC)
+        broker.pings.append(Ping(0.011, 0.04))
         broker.farms.update(usfarm="ok", ushmds="ok", secdefil="ok", cashfarm="broken")
         broker.notices += [
             Notice(early, 2104, "Market data farm connection is OK:usfarm", Level.INFO),
@@ -77,7 +74,7 @@ def test_connection(size: tuple[int, int], frozen: Options, snap_compare: Compar
             accounts=("DUSIM0001",),
             client_id=7,
         )
-        await shown.shows("degraded since 09:29 ET", "11 ms", "WARNING Market data farm")
+        await shown.shows("degraded since 09:29 E", "11 ms", "WARNING Market data farm")
 
     assert snap_compare(app, terminal_size=size, run_before=connected)
 
