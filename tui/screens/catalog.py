@@ -16,7 +16,7 @@ from catalog.errors import QuarterdeckError
 from tui.screens.base import BaseScreen
 from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_table import ResultTable
-from tui.widgets.series_detail import Detail, SeriesDetail, missing_range, read_detail
+from tui.widgets.series_detail import Detail, SeriesDetail, by_calendar, missing_range, read_detail
 from tui.widgets.series_table import Listed, SeriesTable, listed
 
 if TYPE_CHECKING:
@@ -150,8 +150,13 @@ class CatalogScreen(BaseScreen):
 
     async def _read_detail(self, catalog: Catalog, summary: SeriesSummary) -> None:
         detail = await asyncio.to_thread(read_detail, catalog, summary)
-        if summary is self._wanted:
-            self._show(detail)
+        if summary is not self._wanted:
+            return
+        self._show(detail)
+        sharper = await asyncio.to_thread(by_calendar, detail)
+        if sharper is not detail and self._detail is detail:
+            self._detail = sharper
+            self.query_one(SeriesDetail).show_coverage(sharper)
 
     def _show(self, detail: Detail | None) -> None:
         self._detail = detail

@@ -9,15 +9,17 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from catalog.errors import QuarterdeckError
+from catalog.errors import DataUnavailable, QuarterdeckError
 from tui.widgets.coverage import LEGEND, Coverage, CoverageStrip, ends, moment
 from tui.widgets.result_candles import Market, RunCandles
 from tui.widgets.series_table import size_text
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
+    from catalog.coverage import Interval
     from catalog.instruments import Definition
     from catalog.listing import SeriesSummary
+    from catalog.sessions import Sessions
     from catalog.store import Catalog
 
 
@@ -45,44 +47,71 @@ class SeriesDetail(Vertical):
 
     def show(self, detail: Detail | None) -> None:
         """Show what was read of a series, or nothing."""
+        self.show_coverage(detail)
         candles = self.query_one(RunCandles)
-        facts, strip = self.query_one("#facts", Static), self.query_one(CoverageStrip)
-        strip.coverage = None if detail is None else detail.coverage
         candles.show_run((), ())
         if detail is None:
-            self.border_title = self.border_subtitle = ""
-            facts.update("")
             candles.show_text("")
-            return
-        self.border_title = _title(detail)
-        self.border_subtitle = LEGEND
-        facts.update(_facts(detail))
-        if isinstance(detail.bars, QuarterdeckError):
+        elif isinstance(detail.bars, QuarterdeckError):
             candles.show_text(str(detail.bars))
-            return
-        series, bars = detail.summary.series, detail.bars
-        market = Market(str(series), bars.price_precision, _zone(detail.definition), bars)
-        candles.show_run((market,), ())
+        else:
+            series, bars = detail.summary.series, detail.bars
+            market = Market(str(series), bars.price_precision, _zone(detail.definition), bars)
+            candles.show_run((market,), ())
+
+    def show_coverage(self, detail: Detail | None) -> None:
+        """Show all but the candles, which stay as they are."""
+        self.border_title = "" if detail is None else _title(detail)
+        self.border_subtitle = "" if detail is None else LEGEND
+        self.query_one("#facts", Static).update("" if detail is None else _facts(detail))
+        self.query_one(CoverageStrip).coverage = None if detail is None else detail.coverage
 
 
 def read_detail(catalog: Catalog, summary: SeriesSummary) -> Detail:
     """Read a series and its instrument; blocks on the disk."""
-    from catalog.stretches import describe
-
-    series, covered = summary.series, summary.covered
+    series = summary.series
     definition = catalog.instrument(series.instrument_id)
     try:
         bars = catalog.read_bars(series)
     except QuarterdeckError as error:
         return Detail(summary, definition, None, error)
-    if not covered:
+    if not summary.covered:
         return Detail(summary, definition, None, bars)
-    span, sessions = (covered[0][0], covered[-1][1]), None
+    sessions = None
     if summary.hours:
-        sessions = catalog.sessions(series.instrument_id, summary.hours, span)
-    told = describe(series.spec, bars.ts, covered, span, sessions)
-    open_times = None if sessions is None else tuple(sessions.open_times(series.spec))
-    return Detail(summary, definition, Coverage(told.stretches, open_times), bars)
+        sessions = catalog.sessions(series.instrument_id, summary.hours, _span(summary))
+    return Detail(summary, definition, _coverage(summary, bars, sessions), bars)
+
+
+def by_calendar(detail: Detail) -> Detail:
+    """The same with coverage against the calendar's sessions, where those of the broker are not
+    known. Starts a process, so it takes a while."""
+    from catalog.sessions import calendar_sessions
+    from catalog.workers import run_blocking
+
+    summary, bars = detail.summary, detail.bars
+    known = detail.coverage is None or detail.coverage.open_times is not None
+    if known or not summary.hours or isinstance(bars, QuarterdeckError):
+        return detail
+    try:
+        sessions = run_blocking(
+            calendar_sessions, summary.series.venue, _span(summary), summary.hours
+        )
+    except DataUnavailable:  # no calendar for this venue
+        return detail
+    return detail._replace(coverage=_coverage(summary, bars, sessions))
+
+
+def _span(summary: SeriesSummary) -> Interval:
+    return summary.covered[0][0], summary.covered[-1][1]
+
+
+def _coverage(summary: SeriesSummary, bars: BarColumns, sessions: Sessions | None) -> Coverage:
+    from catalog.stretches import describe
+
+    spec = summary.series.spec
+    told = describe(spec, bars.ts, summary.covered, _span(summary), sessions)
+    return Coverage(told.stretches, None if sessions is None else tuple(sessions.open_times(spec)))
 
 
 def missing_range(detail: Detail) -> tuple[str, str]:
