@@ -1,0 +1,151 @@
+"""Checking, mending, deleting, exporting and looking closer from the catalog screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from catalog.series import BarSpec, Series
+from core.fetch import FetchRequest
+from tests.tui.deck import Deck, deck
+from tests.tui.fields import field
+from tests.tui.test_catalog_screen import store_hour
+from tui.widgets.coverage import CoverageStrip
+
+GDX = Series("GDX.ARCA", BarSpec(1, "MINUTE"))
+
+
+async def test_a_sound_catalog_has_nothing_wrong(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("GDX.ARCA", "┤")
+        await shown.press("c")
+        await shown.shows("─ Findings ", "nothing is wrong in 2 files")
+        await shown.press("escape")
+        await shown.until(lambda: "─ Findings " not in shown.text)
+
+
+async def test_a_damaged_file_is_found_and_repaired_after_a_yes(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA", "IBM.NYSE")
+        (file,) = shown.workspace.catalog.files(GDX)
+        file.write_bytes(b"PAR1 no more")
+        await shown.press("2")
+        await shown.shows("DAMAGED")
+        await shown.press("r")
+        await shown.shows("─ Do 1 steps? ", "move to quarantine")
+        await shown.press("n")
+        assert file.exists()
+        await shown.shows("error", "unreadable", "-> r repairs it")
+        await shown.press("r")
+        await shown.shows("─ Do 1 steps? ")
+        await shown.press("y")
+        await shown.until(lambda: not file.exists(), "the file in quarantine")
+        await shown.shows("quarantined")
+        await shown.press("escape")
+        await shown.until(lambda: "DAMAGED" not in shown.text)
+
+
+async def test_an_orphan_gets_its_instrument_from_the_broker(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        for stored in shown.workspace.catalog.root.glob("data/equit*/**/*.parquet"):
+            stored.unlink()
+        await shown.press("2")
+        await shown.shows("ORPHAN", "B asks for it")
+        await shown.press("B")
+        await shown.until(lambda: "ORPHAN" not in shown.text, "the instrument")
+        assert shown.workspace.catalog.instrument("GDX.ARCA") is not None
+
+
+async def test_deleting_asks_with_the_consequence_and_is_taken_back(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA", "IBM.NYSE")
+        await shown.press("2")
+        await shown.shows("GDX.ARCA", "IBM.NYSE", "┤")
+        await shown.press("space", "space")
+        await shown.shows("2 marked")
+        await shown.press("delete")
+        await shown.shows("─ Delete 120 bars of 2 series? ", "from where U puts them back")
+        await shown.press("n")
+        assert len(shown.workspace.catalog.list_series()) == 2
+        await shown.press("escape", "g", "delete")
+        await shown.shows("─ Delete 60 bars of 1 series? ", "GDX.ARCA 1-MINUTE-LAST")
+        await shown.press("y")
+        await shown.until(lambda: "GDX.ARCA" not in panel(shown), "one series less")
+        await shown.press("U")
+        await shown.shows("─ Take back the last change? ")
+        await shown.press("y")
+        await shown.until(lambda: "GDX.ARCA" in panel(shown), "the series again")
+
+
+async def test_marked_series_are_exported_to_a_folder(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path / "home", gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("GDX.ARCA", "┤")
+        await shown.press("E")
+        await shown.shows("─ Export to ", "1 CSV file")
+        await shown.press("ctrl+u", *str(tmp_path / "out"), "enter")
+        await shown.until(lambda: not shown.workspace.jobs.running, "the export")
+        (file,) = (tmp_path / "out").glob("*.csv")
+        assert len(file.read_text().splitlines()) == 61
+
+
+async def test_what_is_missing_is_listed_and_taken_over_to_fetch(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        later = FetchRequest(
+            ("GDX.ARCA",), GDX.spec, "2026-03-03T14:30", "2026-03-03T15:30", "regular"
+        )
+        await shown.workspace.fetch(later).wait()
+        await shown.press("2")
+        await shown.shows("1 missing: d lists, f fetches")
+        await shown.press("d")
+        await shown.shows("never asked", "2026-03-03T15:30 to 2026-03-03T21:00")
+        await shown.press("escape")
+        strip = shown.app.screen.query_one(CoverageStrip)
+        await shown.until(lambda: bool(strip.coverage and strip.coverage.open_times), "sessions")
+        await shown.press("f")
+        await shown.shows("─ New fetch ")
+        assert field(shown, "start").value == "2026-03-03T15:30"
+        assert field(shown, "end").value == "2026-03-03T21:00"
+
+
+async def test_candles_are_zoomed_panned_and_read_off(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        await shown.press("2")
+        await shown.shows("60 of 60 bars", "┤")
+        await shown.press("right_square_bracket")
+        await shown.shows("30 of 60 bars")
+        before = shown.text
+        await shown.press("l")
+        await shown.until(lambda: shown.text != before, "later bars")
+        await shown.press("enter", "right")
+        await shown.shows("2026-03-04 10:", "O ", "H ")
+
+
+async def test_a_series_that_was_not_updated_lately_is_stale(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        request = FetchRequest(("GDX.ARCA",), BarSpec(1, "DAY"), "2026-02-23", "2026-02-27", None)
+        await shown.workspace.fetch(request).wait()
+        await shown.press("2")
+        await shown.shows("stale 2d")
+        await shown.press("u")
+        await shown.until(lambda: "stale" not in panel(shown), "the update")
+
+
+def panel(shown: Deck) -> str:
+    """What stands above the log."""
+    return shown.text.split("─ Log ")[0]
