@@ -10,6 +10,7 @@ from catalog.events import Report, ignore
 from catalog.store import Catalog
 from core.backtest.data import RunData
 from core.backtest.fingerprint import strategy_hash
+from core.backtest.limits import Limits
 from core.backtest.preparing import prepare
 from core.backtest.queueing import RunQueue
 from core.backtest.reproducing import Reproduction, judge
@@ -36,6 +37,7 @@ class RunJobs:
         runs: RunStore,
         clock: Clock,
         library: Library = SHIPPED,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
     ) -> None:
         self._jobs = jobs
         self._catalog = catalog
@@ -43,6 +45,7 @@ class RunJobs:
         self._runs = runs
         self._clock = clock
         self._library = library
+        self._limits = limits
         self._queue = RunQueue()
 
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
@@ -103,7 +106,13 @@ class RunJobs:
     ) -> StoredRun:
         async with self._queue.slot(report):
             return await run_backtest(
-                spec, data, self._runs, report=report, sweep=sweep, library=self._library
+                spec,
+                data,
+                self._runs,
+                report=report,
+                sweep=sweep,
+                library=self._library,
+                limits=self._limits,
             )
 
 

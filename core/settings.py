@@ -87,6 +87,10 @@ class Settings(BaseModel):
     """What a new backtest costs: ibkr_fixed, zero, per_contract:AMOUNT, or module:Class."""
     workers: int | None = Field(default=None, ge=1, le=256)
     """How many runs of a sweep go side by side; None: one for each processor."""
+    run_memory_gb: float = Field(default=4, gt=0)
+    """What one run may hold in memory beyond what it begins with."""
+    run_silence_s: float = Field(default=120, ge=1)
+    """How long a strategy may keep a run from going on before it counts as an endless loop."""
     low_bandwidth: bool = False
     """Write to the terminal as little as `--low-bandwidth` does."""
     keys: dict[str, str] = {}

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from catalog import workers
 from catalog.series import BarSpec, Series
 from catalog.store import Catalog
+from core.backtest.limits import Limits
 from core.backtest.reproducing import Reproduction
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.spec import RunSpec
@@ -69,6 +70,7 @@ class Workspace:
         runs: RunStore,
         clock: Clock,
         library: Library = SHIPPED,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
     ) -> None:
         self.home = home
         self.profile = profile
@@ -89,7 +91,13 @@ class Workspace:
         self.library = library
         self.presets = Presets(home.presets_file)
         self.tests = RunJobs(
-            self.jobs, catalog=catalog, broker=broker, runs=runs, clock=clock, library=library
+            self.jobs,
+            catalog=catalog,
+            broker=broker,
+            runs=runs,
+            clock=clock,
+            library=library,
+            limits=limits,
         )
         broker.report = self.jobs.log.write
 
@@ -105,7 +113,7 @@ class Workspace:
     def _open(cls, options: Options) -> Workspace:
         home, profile = chosen_profile(options)
         home.create()
-        now = options.now
+        now, settings = options.now, _settings(home, options)
         return cls(
             home,
             profile,
@@ -116,7 +124,8 @@ class Workspace:
             ),
             RunStore(profile.runs_folder(home)),
             (lambda: now) if now is not None else (lambda: datetime.now(UTC)),
-            Library(_settings(home, options).strategy_folders, own=home.strategies),
+            Library(settings.strategy_folders, own=home.strategies),
+            Limits.of(memory_gb=settings.run_memory_gb, silence_s=settings.run_silence_s),
         )
 
     async def close(self) -> None:

@@ -33,6 +33,7 @@ def simulate(task: Task, send: Callable[[Progress], None]) -> Outcome:
     task.limits.hold()
     run = Simulation(task)
     run.run(send)
+    task.limits.release()
     logger_flush()
     logging_sync_to_disk()
     ended, holdings, venues = run.ended(), run.holdings(), tuple(run.accounts.cash)

@@ -11,6 +11,7 @@ from catalog import workers
 from catalog.coverage import Interval, intersect
 from catalog.errors import BrokerUnavailable, DataUnavailable, QuarterdeckError
 from catalog.events import Event, Level, Report
+from catalog.instruments import Definition
 from catalog.series import NANOS_PER_SECOND, BarSpec, PriceSide, Series
 from catalog.sessions import Sessions, calendar_sessions
 from catalog.store import Catalog
@@ -51,6 +52,20 @@ class BrokerNotAsked(Event):
 
     def __str__(self) -> str:
         return f"{self.instrument_id} is not stored as an instrument; {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentChosen(Event):
+    """The version of an instrument that is in force at the start of a run, by when it was stored;
+    the first one counts for all time before it."""
+
+    channel = "data"
+
+    instrument_id: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id}: as the instrument was stored on {self.version} UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,10 @@ class Gathering:
         if refusal is not None:
             self._report(BrokerNotAsked(data.instrument_id, str(refusal)))
         self._report(DataReady(data.series[0], len(data.files)))
+        if data.sessions is None:
+            self._report(SessionsUnknown(data.series[0]))
+        if data.definition is not None:
+            self._report(InstrumentChosen(data.instrument_id, _stored_at(data.definition)))
         if data.definition is not None and data.definition["type"] == "CurrencyPair":
             data = await self._with_quotes(data, interval)
         return data, interval
@@ -149,7 +168,6 @@ class Gathering:
         sessions = self.sessions(series, span)
         if sessions is None:
             interval = self._held(series, span)
-            self._report(SessionsUnknown(series))
         else:
             interval = resolve_range(self._typed, self._spec.bars, sessions, self._clock())
         if interval is None:
@@ -217,6 +235,10 @@ class Gathering:
             f"fetch it: {command} --end {spec.end}",
             "or run with --source auto, which fetches it first",
         )
+
+
+def _stored_at(definition: Definition) -> str:
+    return _utc(int(str(definition["ts_init"])))
 
 
 def _in_words(missing: Sequence[Interval]) -> str:

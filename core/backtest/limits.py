@@ -7,8 +7,9 @@ import re
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from catalog.errors import DataUnavailable, QuarterdeckError
+from catalog.errors import DataUnavailable
 from catalog.workers import WorkerDied
 
 _GIGABYTE = 1 << 30
@@ -24,7 +25,12 @@ class Limits:
     how many seconds it may take over one window of bars."""
 
     memory: int = 4 * _GIGABYTE
-    silence: float = 60.0
+    silence: float = 120.0
+
+    @classmethod
+    def of(cls, *, memory_gb: float, silence_s: float) -> Self:
+        """The limits that settings give."""
+        return cls(int(memory_gb * _GIGABYTE), silence_s)
 
     def hold(self) -> None:
         """Hold this process to them: beyond the memory Python raises `MemoryError` and Nautilus
@@ -39,9 +45,12 @@ class Limits:
         """The run gave word of itself: the silence begins anew."""
         faulthandler.dump_traceback_later(self.silence, exit=True)
 
-    def death_of(self, name: str, died: WorkerDied, log: Path) -> QuarterdeckError:
-        """What a worker's end says of the strategy `name` it ran; the end itself where neither
-        limit was met."""
+    def release(self) -> None:
+        """Stop counting: what is still to do is ours."""
+        faulthandler.cancel_dump_traceback_later()
+
+    def death_of(self, name: str, died: WorkerDied, log: Path) -> DataUnavailable:
+        """What a worker's end says of the strategy `name` it ran."""
         last = _tail(log)
         if _TIMED_OUT in last:
             return DataUnavailable(
@@ -52,7 +61,11 @@ class Limits:
             )
         if any(words in last for words in _NO_MEMORY):
             return out_of_memory(name, died.reason)
-        return died
+        return DataUnavailable(
+            f"the process of {name} ended without a result",
+            died.reason,
+            "read the log of the run",
+        )
 
 
 def out_of_memory(name: str, reason: str) -> DataUnavailable:

@@ -141,6 +141,9 @@ async def _run(
             asyncio.to_thread(store.keep, task.folder, task.spec, result, log.lines)
         )
 
+    before = tuple(warnings_before(task.spec, task.data))
+    for text in before:
+        log.report(RunWarning(text))
     try:
         outcome, cancelled = await follow(task, log.progress)
     except WrongInput:
@@ -150,15 +153,14 @@ async def _run(
         raise
     if cancelled and task.sweep:  # a sweep goes on with whole runs
         raise asyncio.CancelledError
-    warnings = (*warnings_before(task.spec, task.data), *outcome.warnings)
     for text in outcome.notes:
         log.report(RunNote(text))
-    for text in warnings:
+    for text in outcome.warnings:
         log.report(RunWarning(text))
     metrics = outcome.metrics
     done = RunFinished(task.folder.name, metrics.total_return, metrics.bars, metrics.seconds)
     log.take(done)
-    stored = await keep(replace(outcome, warnings=warnings))
+    stored = await keep(replace(outcome, warnings=(*before, *outcome.warnings)))
     log.pass_on(done)
     if cancelled:
         raise asyncio.CancelledError
