@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +51,7 @@ STRATEGIES: Mapping[str, Shipped] = MappingProxyType(
 )
 
 
+@cache
 def info_of(name: str) -> StrategyInfo:
     """What one of ours does and what can be set on it."""
     shipped = STRATEGIES[name]
