@@ -73,12 +73,11 @@ def equity_chart(
     upper_height = height - lower_height
     glyphs = glyphs_for(ascii)
     curves = [_Curve(equity, "cyan", glyphs.line)]
-    title, below = "equity", "drawdown" if lower_height > _ROOM_FOR_TITLE else ""
+    below = "drawdown" if lower_height > _ROOM_FOR_TITLE else ""
+    title = "equity, drawdown" if lower_height and not below else "equity"
     if benchmark is not None and len(benchmark):
         curves.insert(0, _Curve(benchmark, "gray", glyphs.dot))
         title += f"   {glyphs.dot} held"
-    if lower_height and not below:
-        title += "   below it: drawdown"
     values = np.concatenate([curve.values for curve in curves])
     upper = Frame.around(values, width, upper_height, title=title, dates=not lower_height)
     if not lower_height:

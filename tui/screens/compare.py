@@ -29,8 +29,8 @@ class Compare(BaseScreen):
     AUTO_FOCUS = "#compared"
     HELP_TITLE: ClassVar[str] = "Compare"
     HELP_TEXT: ClassVar[str] = (
-        "Settings first, those that differ marked with !; then all figures, the best of each "
-        "marked with <. h and l show other runs where not all fit. esc goes back."
+        "What was set differently is marked with !; then come all figures, the best of each marked "
+        "with <, then what was set alike. h and l show other runs where not all fit."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("h,left", "turn(-1)", "earlier runs"),
@@ -81,9 +81,10 @@ class Compare(BaseScreen):
             Row(letter, (Cell(f"{letter}  {title_of(run.spec)}"),))
             for letter, run in zip(letters, self._comparison.runs, strict=True)
         ]
-        settings = sorted(self._comparison.settings, key=lambda one: not one.differs)
-        rows += [_setting_row(one, shown) for one in settings]
+        settings = self._comparison.settings
+        rows += [_setting_row(one, shown) for one in settings if one.differs]
         rows += [_figure_row(one, shown) for one in self._comparison.figures]
+        rows += [_setting_row(one, shown) for one in settings if not one.differs]
         columns = [Column(letter, number=True) for letter in letters[shown]]
         self.query_one("#compared", ResultTable).show(rows, Column("", flexible=True), *columns)
 

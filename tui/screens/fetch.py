@@ -68,6 +68,7 @@ class FetchScreen(BaseScreen):
         self._entries: tuple[JournalEntry, ...] = ()
         self._since = datetime.now(UTC)
         self._journal_at = 0.0
+        self._wanted: FetchRequest | None = None
         self._planned: FetchRequest | None = None
         self._planning: asyncio.Task[None] | None = None
         self._offered: frozenset[str] = frozenset()
@@ -132,7 +133,9 @@ class FetchScreen(BaseScreen):
 
     @on(FetchForm.Edited)
     def _forget_plan(self) -> None:
-        self._planned = None
+        if self._wanted is not None and self._wanted == self._typed():
+            return
+        self._wanted = self._planned = None
         if self._planning is not None:
             self._planning.cancel()
             self._planning = None
@@ -142,17 +145,24 @@ class FetchScreen(BaseScreen):
     def _plan_or_start(self) -> None:
         if self.workspace is None:
             return
-        form = self.query_one(FetchForm)
-        try:
-            request = form.request(self.workspace.clock())
-        except WrongInput as error:
-            self.deck.tell(error)
+        request = self._typed()
+        if request is None:
             return
         if request == self._planned:
             self._begin(self.workspace, request)
         elif self._planning is None or self._planning.done():
-            form.tell("planning ...")
+            self._wanted = request
+            self.query_one(FetchForm).tell("planning ...")
             self._planning = self.start(self._plan(self.workspace, request))
+
+    def _typed(self) -> FetchRequest | None:
+        """The request as it is typed; None where it cannot be read."""
+        if self.workspace is None:
+            return None
+        try:
+            return self.query_one(FetchForm).request(self.workspace.clock())
+        except WrongInput:
+            return None
 
     async def _plan(self, workspace: Workspace, request: FetchRequest) -> None:
         """Show what a request takes; start it at once when that is little."""
@@ -173,7 +183,7 @@ class FetchScreen(BaseScreen):
             self._begin(workspace, request)
 
     def _begin(self, workspace: Workspace, request: FetchRequest) -> None:
-        self._planned = None
+        self._wanted = self._planned = None
         job = workspace.fetch(request)
         self._requests[job.id] = request
         self._boards[job.id] = FetchBoard(cast("Job[object]", job), request.ids)

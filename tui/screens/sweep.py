@@ -120,8 +120,8 @@ class Sweep(BaseScreen):
             fields[wrong].problem = told(error)
             self._tell(told(error), wrong=True)
             return None
-        self._tell(f"{runs:,} runs; {_HINT}")
-        return sweep
+        self._tell(f"{runs:,} runs; {_HINT}" if runs else _HINT)
+        return sweep if runs else None
 
     def _sweep(self, fields: dict[str, FormField]) -> tuple[SweepSpec, int]:
         """What is typed, and how many runs that is. Raises `WrongInput`."""
@@ -138,7 +138,7 @@ class Sweep(BaseScreen):
             else:
                 fixed.pop(parameter.name, None)
         sweep = SweepSpec(replace(self._base, parameters=fixed), tuple(axes))
-        return sweep, len(sweep.specs())
+        return sweep, len(sweep.specs()) if axes else 0
 
     @on(Input.Submitted)
     def _begin(self) -> None:
@@ -147,6 +147,8 @@ class Sweep(BaseScreen):
             wrong = first_problem(self.query(FormField))
             if wrong is not None:
                 wrong.enter()
+            else:
+                self._tell("give a parameter several values first: 20,50,100 or 5:20:5", wrong=True)
         elif self.workspace is not None and (self._board is None or not self._board.job.running):
             self._board = SweepBoard(self.workspace.sweep(sweep), sweep)
             self._remember(self._board)

@@ -122,7 +122,7 @@ class BacktestForm(Vertical):
             with VerticalScroll(id="parameters", can_focus=False):
                 yield from self._parameter_fields(self._strategy)
             with VerticalScroll(id="what-and-when", can_focus=False):
-                yield FormField("ids", "ids", placeholder="e.g. AAPL.NASDAQ", suggester=self._ids)
+                yield FormField("ids", "ids", placeholder="e.g. AAPL", suggester=self._ids)
                 yield FormField("bars", "bars", "1-MINUTE-LAST")
                 yield FormField("start", "from", placeholder="e.g. 2024-01", suggester=dates)
                 yield FormField("end", "to", placeholder="e.g. today", suggester=dates)
@@ -201,9 +201,11 @@ class BacktestForm(Vertical):
     async def _choose(self, name: str) -> None:
         self._strategy = self._known[name]
         parameters = self.query_one("#parameters", VerticalScroll)
+        # Made before anything is awaited: until the old ones are gone they are read once more.
+        fresh = self._parameter_fields(self._strategy)
         async with self.batch():
             await parameters.remove_children()
-            await parameters.mount(*self._parameter_fields(self._strategy))
+            await parameters.mount(*fresh)
         self.query_one("#summary", Static).update(self._strategy.error or self._strategy.summary)
         self._check()
 
@@ -380,5 +382,5 @@ def _usual(parameter: Parameter) -> str:
 
 def _placeholder(parameter: Parameter) -> str:
     if parameter.default is not None:
-        return f"empty: {parameter.default}"
-    return "needed" if parameter.required else "empty: none"
+        return f"({parameter.default})"
+    return "(needed)" if parameter.required else "(none)"

@@ -29,7 +29,8 @@ def plan_line(plan: FetchPlan) -> str:
     series = f"{count:,} series" + (f" ({wrong} cannot be fetched)" if wrong else "")
     if not expected.requests:
         return f"plan: {series}, nothing to request"
+    requests = "1 request" if expected.requests == 1 else f"{expected.requests:,} requests"
     return (
-        f"plan: {series}, {expected.requests:,} requests, {expected.bars:,} bars, "
+        f"plan: {series}, {requests}, {expected.bars:,} bars, "
         f"about {clock(expected.seconds)}, {expected.size / 1e6:,.1f} MB"
     )

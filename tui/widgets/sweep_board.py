@@ -123,7 +123,8 @@ _FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def _names(metric: str) -> Sequence[str]:
-    return list(_FIGURES) if metric in _FIGURES else [metric, *_FIGURES]
+    """The metric, then the others: at 80 columns the last ones are cut."""
+    return list(dict.fromkeys([metric, *_FIGURES]))
 
 
 def _figures(metric: str) -> Sequence[tuple[str, Callable[[Any], str]]]:
