@@ -104,14 +104,17 @@ class Field:
 
 def fields_of(kind: type) -> list[Field]:
     """What a configuration class is made of: the fields of a dataclass, else the arguments of its
-    constructor that carry a type or a default."""
-    hints = _hints(kind)
+    constructor that carry a type or a default.
+
+    Raises `NameError` for a field of a type that is only imported for type checkers.
+    """
     if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
         docs = _attribute_docs(kind)
         return [
             Field(
                 each.name,
-                hints.get(each.name, str),
+                hints[each.name],
                 _default(each),
                 each.metadata,
                 docs.get(each.name, ""),
@@ -119,7 +122,7 @@ def fields_of(kind: type) -> list[Field]:
             for each in dataclasses.fields(kind)
             if each.init
         ]
-    constructor = vars(kind).get("__init__")
+    constructor = constructor_of(kind)
     if constructor is None:
         return []
     hints = _hints(constructor)
@@ -131,6 +134,12 @@ def fields_of(kind: type) -> list[Field]:
         if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
         and (each.name in hints or each.default is not empty)
     ]
+
+
+def constructor_of(kind: type) -> Any:
+    """The `__init__` that a class has or inherits, if it is written in Python."""
+    constructor = getattr(kind, "__init__", None)
+    return constructor if inspect.isfunction(constructor) else None
 
 
 def choices_of(hint: Any) -> tuple[str, ...]:
@@ -163,10 +172,10 @@ def _first_sentence(doc: str) -> str:
     return " ".join(doc.partition("\n\n")[0].split())
 
 
-def _hints(of: Any) -> dict[str, Any]:
+def _hints(constructor: Any) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(of)
-    except Exception:  # names that are only imported for type checkers
+        return typing.get_type_hints(constructor)
+    except NameError:  # the types are only imported for type checkers
         return {}
 
 

@@ -25,7 +25,7 @@ from catalog.errors import DataUnavailable, QuarterdeckError, WrongInput
 from catalog.series import BarSpec, Series
 from core.strategies.causes import causes
 from core.strategies.configs import StrategyParameters
-from core.strategies.describing import Field, fields_of, summary_of
+from core.strategies.describing import Field, constructor_of, fields_of, summary_of
 from core.strategies.parameters import StrategyInfo
 from core.strategies.positioning import Leg, Mandate, Mandated
 from core.strategies.shipped import STRATEGIES, parameters_in
@@ -113,7 +113,7 @@ class Loaded:
             return typing.cast(Strategy, kind(self.configuration(**values)))
         except QuarterdeckError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise WrongInput(
                 f"{self.name} cannot be set up like this",
                 causes(error),
@@ -170,13 +170,21 @@ def load(name: str, folders: Sequence[Path] = ()) -> Loaded:
 
 
 def describe_module(module_name: str, folders: Sequence[Path]) -> tuple[StrategyInfo, ...]:
-    """All strategies a module defines. Raises `DataUnavailable` when it cannot be imported."""
+    """All strategies a module defines. Raises `DataUnavailable` when it cannot be imported, or one
+    of them not be described."""
     module = imported(module_name, folders)
     file = Path(module.__file__) if module.__file__ else None
-    return tuple(
-        Loaded(f"{module_name}:{name}", kind, configuration_of(kind)).info(file)
-        for name, kind in _strategies_of(module).items()
-    )
+    try:
+        return tuple(
+            Loaded(f"{module_name}:{name}", kind, configuration_of(kind)).info(file)
+            for name, kind in _strategies_of(module).items()
+        )
+    except Exception as error:
+        raise DataUnavailable(
+            f"the strategies of {module_name} cannot be described",
+            causes(error),
+            "correct the file",
+        ) from error
 
 
 def check(name: str, given: Mapping[str, object], folders: Sequence[Path], markets: int) -> None:
@@ -203,8 +211,7 @@ def configuration_of(kind: type[Strategy]) -> type | None:
         bases = (base for each in kind.__mro__ for base in getattr(each, "__orig_bases__", ()))
         named = (argument for base in bases for argument in typing.get_args(base))
         return next((one for one in named if _is_ours(one)), StrategyParameters)
-    own = (each for each in kind.__mro__ if issubclass(each, Strategy) and each is not Strategy)
-    constructor = next((vars(each)["__init__"] for each in own if "__init__" in vars(each)), None)
+    constructor = constructor_of(kind)
     if constructor is None:
         return None
     arguments = list(inspect.signature(constructor).parameters)[1:]

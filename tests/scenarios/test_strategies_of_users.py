@@ -299,6 +299,7 @@ BROKEN = {
     "raises": ("\nvalue = {}['key']\n", "KeyError: 'key'"),
     "lacks": ("import no_such_module\n", "No module named 'no_such_module'"),
     "leaves": ("import os\nos._exit(3)\n", "exit code 3"),
+    "unknown_type": (PLAIN.replace("period: int", "period: 'Absent'"), "name 'Absent' is not"),
     "empty": ("x = 1\n", "defines no strategy"),
     "json": (PLAIN, "a module of this name is there already"),
     "core": (PLAIN, "a module of this name is there already"),
@@ -407,6 +408,42 @@ async def test_an_exception_is_shown_with_its_own_lines_first_cause_first(tmp_pa
     assert lines[3] == "RuntimeError: no such price"
     assert lines[-1].endswith('in fail: raise RuntimeError("no such price") from error')
     assert all("failing.py" in line for line in lines if line.startswith("  "))
+
+
+@pytest.mark.parametrize("place", ["__init__", "on_start", "on_bar", "on_order_filled", "on_stop"])
+@pytest.mark.parametrize("error", ["ValueError('no')", "SystemExit(5)"])
+async def test_wherever_it_raises_the_run_ends_and_says_where(
+    tmp_path: Path, place: str, error: str
+) -> None:
+    folder = tmp_path / "mine"
+    arguments = {"on_bar": ", bar", "on_order_filled": ", event"}.get(place, "")
+    source = textwrap.dedent("""
+        from nautilus_trader.model import BarType, OrderSide, Quantity
+        from nautilus_trader.trading import Strategy
+
+        class Base(Strategy):
+            def __init__(self, bars: BarType):
+                super().__init__()
+                self.bars = bars
+
+            def on_start(self):
+                self.subscribe_bars(self.bars)
+
+            def on_bar(self, bar):
+                size = Quantity.from_int(1)
+                order = self.order_factory.market(bar.bar_type.instrument_id, OrderSide.BUY, size)
+                self.submit_order(order)
+
+        class Placed(Base):
+    """)
+    name = "__init__(self, bars: BarType)" if place == "__init__" else f"{place}(self{arguments})"
+    write(folder, "placed", f"{source}    def {name}:\n        raise {error}\n")
+    data = market.run_of(market.instrument(tmp_path, market.flat_bars(RISING), market.equity()))
+    spec = market.spec_for(data, "placed:Placed")
+    store = RunStore(tmp_path / "runs")
+    with pytest.raises(QuarterdeckError) as failure:
+        await run_backtest(spec, data, store, report=ignore, library=Library([folder]))
+    assert f"in {place}: raise {error}" in failure.value.reason
 
 
 async def test_an_endless_loop_ends_at_its_limit_and_is_shown_where_it_turned(
