@@ -42,7 +42,8 @@ def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     """A workspace that connects nowhere and whose sizes on disk do not depend on the hour."""
 
     monkeypatch.setattr(Workspace, "connect", lambda _: None)
-    monkeypatch.setattr("tui.screens.catalog.size_text", lambda _: "41.2 kB")
+    monkeypatch.setattr("tui.screens.connection._offset", lambda *_: 0.04)
+    monkeypatch.setattr("tui.widgets.series_detail.size_text", lambda _: "41.2 kB")
     monkeypatch.setattr("tui.widgets.series_table.size_text", lambda _: "41.2 kB")
     return Options(profile="demo", home=tmp_path, port=4010, now=NOW)
 
@@ -75,6 +76,7 @@ def test_connection(size: tuple[int, int], frozen: Options, snap_compare: Compar
             client_id=7,
         )
         await shown.shows("degraded since 09:29 E", "11 ms", "WARNING Market data farm")
+        await shown.settles()
 
     assert snap_compare(app, terminal_size=size, run_before=connected)
 

@@ -93,7 +93,9 @@ class ConnectionScreen(BaseScreen):
     def _state_changed(self, state: ConnectionState) -> None:
         self._state = state
         self._gauges_at = 0.0
-        self.query_one("#body").set_class(not state.usable, "-no-session")
+        body = self.query_one("#body")
+        body.set_class(not state.usable, "-no-session")
+        body.set_class(bool(state.reason), "-troubled")
         self.refresh_bindings()
 
     async def _read_gauges(self, broker: BrokerSession) -> None:

@@ -102,7 +102,7 @@ def _instrument(catalog: Catalog, summary: SeriesSummary) -> Iterator[Field]:
         return
     latest = versions[-1]
     for name, value in {**latest, **(latest.get("info") or {})}.items():
-        if name != "info":
+        if name != "info" and value not in (None, "", []):
             yield Field(name.replace("_", " "), str(value))
     for one in versions:
         since = moment(int(one["ts_init"])) if int(one["ts_init"]) else "all time"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from textual.binding import Binding, BindingType
 
 from tui.widgets.header import EXCHANGE_ZONE
 from tui.widgets.result_table import Cell, Column, ResultTable, Row, Sheet
@@ -40,6 +42,8 @@ class Listed(NamedTuple):
 
 class SeriesTable(ResultTable):
     """Shows sizes too where it is wide enough. Dates of intraday bars are New York's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "large chart", show=False)]
 
     def __init__(self, *, id: str) -> None:
         super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id, marks=True)
