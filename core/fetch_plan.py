@@ -16,7 +16,7 @@ from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
 from core.fetch_events import CalendarUsed, DataBegin, FetchPlanned
-from core.ibkr.chunks import BARS_A_REQUEST, Chunk, bar_size, plan, what_to_show
+from core.ibkr.chunks import BARS_A_REQUEST, Chunk, bar_size, plan, plan_until_now, what_to_show
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
 from core.identity import Clock, InstrumentLookup
@@ -25,7 +25,7 @@ from core.ranges import TypedRange, read_range, resolve_range
 _SIDES = {"CASH": ("MID", "BID", "ASK"), "IND": ("LAST",)}
 """The prices there are, where not all four exist."""
 
-_AROUND_THE_CLOCK = ("FUT", "CASH", "CRYPTO")
+_AROUND_THE_CLOCK = ("FUT", "CONTFUT", "CASH", "CRYPTO")
 """Whose bars are of all hours, unless said otherwise."""
 
 _RECHECKED = {True: 2, False: 5}
@@ -118,6 +118,10 @@ class _Planning:
         around_the_clock = self.lookup.info["sec_type"] in _AROUND_THE_CLOCK
         return self.request.hours or ("all" if around_the_clock else "regular")
 
+    @property
+    def _ends_now(self) -> bool:
+        return bool(self.lookup.info["sec_type"] == "CONTFUT")
+
     async def plan(self) -> SeriesPlan:
         spec, sessions = self.request.bars, await self._sessions()
         wanted = resolve_range(self.typed, spec, sessions, self.now)
@@ -130,6 +134,9 @@ class _Planning:
         known = subtract(covered, [recheck]) if recheck else covered
         missing = coverage.missing(wanted, known, open_times)
         nothing = replace(nothing, recheck=recheck)
+        if self._ends_now:
+            chunks = plan_until_now(missing, spec, sessions, self.now)
+            return replace(nothing, chunks=tuple(chunks))
         everything = replace(nothing, chunks=tuple(plan(missing, spec, sessions)))
         if len(everything.chunks) < _WORTH_A_HEAD_TIMESTAMP:
             return everything
@@ -176,7 +183,7 @@ class _Planning:
             return known
         contract = (await lookup.ask()).contract
         answer = await self.broker.ask(
-            lambda session: broker_sessions(session, contract, span, hours)
+            lambda session: broker_sessions(session, contract, span, hours, self.now)
         )
         if isinstance(answer, Pacing | Timeout):
             raise as_error(answer, f"learn when {lookup.id} was traded")

@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.errors import DataUnavailable
 from catalog.events import Report, ignore
-from catalog.instruments import Definition
+from catalog.instruments import Definition, contract_id
 from catalog.series import NANOS_PER_SECOND
 from catalog.store import Catalog, Origin
 from core.asking import JobLine, PatientBroker
@@ -60,6 +60,12 @@ class InstrumentLookup:
         info: dict[str, Any] = self.definition["info"]
         return info
 
+    @property
+    def con_id(self) -> int | None:
+        """The contract id that decides identity. None for a continuous future: the contract behind
+        it is another one after each roll, and the canonical id alone says what it is."""
+        return contract_id(self.definition)
+
     async def find(self) -> None:
         """Know the definition. The broker is asked when the catalog has none of ours.
 
@@ -106,7 +112,9 @@ class InstrumentLookup:
     def _current_query(self) -> ContractQuery:
         if not self.definition:
             return parse_id(self.typed_id)
-        return ContractQuery(self.typed_id, con_id=int(self.info["con_id"]))
+        if self.con_id is None:
+            return parse_id(self.id)
+        return ContractQuery(self.typed_id, con_id=self.con_id)
 
     def _find_stored(self) -> Definition | None:
         known = self._catalog.alias(_key(self.typed_id))
@@ -114,15 +122,18 @@ class InstrumentLookup:
         return stored if stored and "con_id" in (stored.get("info") or {}) else None
 
     def _store(self, fresh: Definition, resolved: Resolved, report: Report) -> Definition:
-        contract_name = f"CONID:{resolved.con_id}"
+        con_id = contract_id(fresh)
+        names = [_key(self.typed_id), resolved.instrument_id]
+        if con_id is not None:
+            names.append(f"CONID:{con_id}")
         # A renamed contract keeps its folder: the id it was first stored under goes on.
-        name = self._catalog.alias(contract_name) or resolved.instrument_id
+        name = (con_id and self._catalog.alias(names[-1])) or resolved.instrument_id
         definition = {**fresh, "id": name}
         if self._catalog.store_instrument(definition, origin=self.origin, report=report):
             refine(self._catalog, definition, report)
-        for typed in (_key(self.typed_id), contract_name, resolved.instrument_id):
+        for typed in names:
             if typed != name:
-                self._catalog.add_alias(typed, name, resolved.con_id)
+                self._catalog.add_alias(typed, name, con_id)
         stored = self._catalog.instrument(name)
         assert stored is not None, "an instrument just stored is there"
         return stored

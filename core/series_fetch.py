@@ -256,7 +256,7 @@ class SeriesFetch:
         answer = Asked(
             (span,),
             plan.hours,
-            int(self._known.info["con_id"]),
+            self._known.con_id,
             self._known.origin,
             self._clock().isoformat(),
         )
@@ -284,7 +284,7 @@ class SeriesFetch:
             bars,
             asked=asked,
             hours=plan.hours,
-            con_id=int(self._known.info["con_id"]),
+            con_id=self._known.con_id,
             origin=self._known.origin,
         )
         new = await write(lambda tell: store(report=tell), self._report)

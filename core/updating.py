@@ -100,14 +100,15 @@ async def rebuild(
     `catalog undo` takes them. Raises `DataUnavailable` for a series that no broker knows.
     """
     con_id = await asyncio.to_thread(catalog.con_id, series.instrument_id)
+    typed_id = await asyncio.to_thread(_asked_as, catalog, series.instrument_id)
     covered = await asyncio.to_thread(catalog.covered, series)
-    if con_id is None or not covered:
+    if typed_id is None or not covered:
         raise DataUnavailable(f"{series} cannot be rebuilt", "no broker is known to have it")
     hours = await asyncio.to_thread(catalog.hours, series)
     start, end = (_typed(moment, series) for moment in (covered[0][0], covered[-1][1] - 1))
     aside = await asyncio.to_thread(_open_aside, catalog.root, series)
     try:
-        request = FetchRequest((f"conid:{con_id}",), series.spec, start, end, hours)
+        request = FetchRequest((typed_id,), series.spec, start, end, hours)
         summary = await fetch_each(
             [request], catalog=aside, session=session, clock=clock, report=report, pause=pause
         )
@@ -137,7 +138,7 @@ def _requests(catalog: Catalog, series: Sequence[Series], report: Report) -> lis
     requests = []
     for one in series:
         covered = catalog.covered(one)
-        if catalog.con_id(one.instrument_id) is None or not covered:
+        if _asked_as(catalog, one.instrument_id) is None or not covered:
             report(SeriesSkipped(one, "no broker is known to have it"))
             continue
         last = datetime.fromtimestamp(covered[-1][1] // NANOS_PER_SECOND, UTC)
@@ -154,6 +155,16 @@ def _requests(catalog: Catalog, series: Sequence[Series], report: Report) -> lis
             )
         )
     return requests
+
+
+def _asked_as(catalog: Catalog, instrument_id: str) -> str | None:
+    """What the broker knows an instrument by: its contract, or the name of a continuous future,
+    whose contracts change. None when no broker is known to have it."""
+    con_id = catalog.con_id(instrument_id)
+    if con_id is not None:
+        return f"conid:{con_id}"
+    info = (catalog.instrument(instrument_id) or {}).get("info") or {}
+    return instrument_id if info.get("sec_type") == "CONTFUT" else None
 
 
 def _put_in_place(

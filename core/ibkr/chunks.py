@@ -25,6 +25,7 @@ from catalog.series import NANOS_PER_SECOND, BarSpec
 from catalog.sessions import Sessions
 
 BARS_A_REQUEST = 2_000
+_LONGEST_UNTIL_NOW = 30_000  # bars around the clock
 
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 
@@ -36,15 +37,18 @@ class Chunk:
 
     start: int
     end: int
-    until: int
-    """The moment the request ends at, ns UTC: a session's close, or the end of what is asked."""
+    until: int | None
+    """The moment the request ends at, ns UTC: a session's close, or the end of what is asked. None
+    for a request that can name no end: it ends now."""
     duration: str
     bars: int
     """How many bars are expected."""
 
     @property
-    def until_time(self) -> datetime:
+    def until_time(self) -> datetime | None:
         """`until` as an aware datetime."""
+        if self.until is None:
+            return None
         return datetime.fromtimestamp(self.until // NANOS_PER_SECOND, UTC)
 
 
@@ -78,13 +82,42 @@ def plan(missing: list[Interval], spec: BarSpec, sessions: Sessions) -> list[Chu
     return [chunk for interval in missing for chunk in of_size(interval, spec, sessions)]
 
 
+def plan_until_now(
+    missing: list[Interval], spec: BarSpec, sessions: Sessions, now: datetime
+) -> list[Chunk]:
+    """The request for all that is missing where IBKR takes no end: for continuous futures (error
+    10339) and adjusted prices. It reaches from now back to the first bar that is missing.
+
+    Raises `WrongInput` for more bars than one answer should bring: decoding them holds the loop.
+    """
+    if not missing:
+        return []
+    start, end = missing[0][0], missing[-1][1]
+    reach = int(now.timestamp()) - start // NANOS_PER_SECOND
+    if reach * NANOS_PER_SECOND > _LONGEST_UNTIL_NOW * spec.nanos:
+        days = _LONGEST_UNTIL_NOW * spec.nanos // _NANOS_PER_DAY
+        raise WrongInput(
+            "the range begins too long ago for bars of this size",
+            "IBKR gives continuous futures and adjusted prices only up to now, in one answer",
+            f"begin {days:,} days ago at most, or ask for longer bars",
+        )
+    longest = _table()["longest"]
+    if reach <= longest["seconds"] and spec.nanos <= longest["seconds_largest_bar"] * 10**9:
+        duration = f"{reach} S"
+    else:
+        days = -(-reach // 86_400) + 1  # there are no more sessions than days
+        duration = _days_duration(days, days)
+    return [Chunk(start, end, None, duration, sessions.expected_bars((start, end), spec))]
+
+
 def reached(chunk: Chunk, first_open: int, spec: BarSpec, sessions: Sessions) -> int:
     """From where on an answer speaks for its chunk, given the open of its first bar.
 
     That is the chunk's start, unless whole sessions before the first bar have no bars: whether
-    they are empty or the answer did not reach that far is only known by asking for them.
+    they are empty or the answer did not reach that far is only known by asking for them. Without
+    an end to name, that would be the same request once more.
     """
-    if first_open <= chunk.start:
+    if first_open <= chunk.start or chunk.until is None:
         return chunk.start
     opens = [start for start, end in sessions.open_times(spec) if end > chunk.start]
     index = int(np.searchsorted(opens, first_open, side="right")) - 1

@@ -28,7 +28,7 @@ from core.ibkr.symbology import (
 if TYPE_CHECKING:
     from ib_async import Contract, ContractDetails
 
-type SecType = Literal["STK", "FUT", "CASH", "IND", "OPT", "CRYPTO"]
+type SecType = Literal["STK", "FUT", "CONTFUT", "CASH", "IND", "OPT", "CRYPTO"]
 
 _CON_ID = re.compile(r"CONID:(\d{1,12})")
 _PAIR = re.compile(r"([A-Z]{3})[/.]?([A-Z]{3})(?:\.([A-Z]+))?")
@@ -75,6 +75,8 @@ class ContractQuery:
                     exchange=self.venue,
                     includeExpired=True,
                 )
+            case "CONTFUT":
+                return Contract(secType="CONTFUT", symbol=self.symbol, exchange=self.venue)
             case "CASH":
                 return Contract(
                     secType="CASH",
@@ -128,9 +130,9 @@ class Match:
 
 
 def parse_id(text: str) -> ContractQuery:
-    """Read an id: `AAPL`, `AAPL.NASDAQ`, `ESH6.CME`, `EUR/USD.IDEALPRO` (also `EUR.USD`,
-    `EURUSD`), `^SPX.CBOE`, `BTC/USD.PAXOS`, `AAPL270115C00300000`, `conid:265598`. Case does not
-    matter.
+    """Read an id: `AAPL`, `AAPL.NASDAQ`, `ESH6.CME`, `ES.CME` (the continuous future),
+    `EUR/USD.IDEALPRO` (also `EUR.USD`, `EURUSD`), `^SPX.CBOE`, `BTC/USD.PAXOS`,
+    `AAPL270115C00300000`, `conid:265598`. Case does not matter.
 
     A bare symbol is a US stock; two known currencies are a pair. Raises `WrongInput` for anything
     else.
@@ -155,7 +157,8 @@ def parse_id(text: str) -> ContractQuery:
     if match := _PLAIN.fullmatch(name):
         symbol, venue = match[1], venue_name(match[2] or "SMART")
         if is_futures_venue(venue):
-            return _future(text, symbol, venue)
+            dated = _FUTURE.fullmatch(symbol)
+            return ContractQuery(text, "FUT" if dated else "CONTFUT", symbol, venue)
         currency = "USD" if is_us_stock_venue(venue) else ""
         return ContractQuery(text, "STK", symbol.replace("-", " "), venue, currency)
     raise WrongInput(
@@ -254,6 +257,8 @@ def instrument_id(details: ContractDetails) -> str:
             places = details.validExchanges.split(",")
             listed = next((place for place in places if place not in ("", "SMART")), "SMART")
             return f"{local}.{venue_name(listed)}"
+        case "CONTFUT":
+            symbol, exchange = contract.symbol, contract.exchange
         case "CASH" | "CRYPTO":
             symbol, exchange = local.replace(".", "/"), contract.exchange
         case "IND":
@@ -286,16 +291,6 @@ async def _unknown(session: BrokerSession, query: ContractQuery) -> WrongInput:
 
 def _spelled_out(contract: Contract, expiry: str) -> str:
     return f"{contract.symbol} {contract.tradingClass} {expiry[:8]}"
-
-
-def _future(text: str, symbol: str, venue: str) -> ContractQuery:
-    if not _FUTURE.fullmatch(symbol):
-        raise WrongInput(
-            f"'{text}' is not an id",
-            f"{venue} trades futures, and '{symbol}' names no expiry",
-            f"write symbol, month letter and year, as in {symbol}H6.{venue}",
-        )
-    return ContractQuery(text, "FUT", symbol, venue)
 
 
 def _told(details: ContractDetails) -> str:

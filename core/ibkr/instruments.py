@@ -6,7 +6,7 @@ dashboard's process.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -31,6 +31,11 @@ _ASSET_CLASSES = {
 # IBKR does not tell when a contract was listed, and orders before it are rejected: early enough
 # for every listing (CME lists crude oil eleven years ahead).
 _LISTED_BEFORE_EXPIRY = timedelta(days=15 * 365)
+# A continuous future trades before and after the month in front, whose expiry it is told with.
+_ENDLESS: Definition = {
+    "activation_ns": 0,
+    "expiration_ns": int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * NANOS_PER_SECOND,
+}
 
 
 def definition(details: ContractDetails, *, now_ns: int, simulated: bool) -> Definition:
@@ -58,6 +63,8 @@ def definition(details: ContractDetails, *, now_ns: int, simulated: bool) -> Def
             return common | _limits() | _equity(details, contract)
         case "FUT":
             return common | _limits() | _future(details, contract, name)
+        case "CONTFUT":
+            return common | _limits() | _future(details, contract, name) | _ENDLESS
         case "OPT":
             return common | _limits() | _option(details, contract, name)
         case "CASH" | "CRYPTO":
@@ -181,8 +188,16 @@ def _pair(details: ContractDetails, contract: Contract) -> Definition:
 
 
 def _info(details: ContractDetails, contract: Contract, *, simulated: bool) -> Definition:
+    """What else is kept of a contract.
+
+    A contract id names the one contract whose bars a series may hold. A continuous future is the
+    exception: made of one contract after another, it has no id of its own, and what the broker
+    tells is that of the month in front.
+    """
+    continuous = contract.secType == "CONTFUT"
     return {
-        "con_id": contract.conId,
+        "con_id": None if continuous else contract.conId,
+        "front_con_id": contract.conId if continuous else None,
         "sec_type": contract.secType,
         "symbol": contract.symbol,
         "local_symbol": contract.localSymbol,

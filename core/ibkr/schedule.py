@@ -25,19 +25,22 @@ _LONGEST_IN_DAYS = 365
 
 
 async def broker_sessions(
-    session: BrokerSession, contract: Contract, span: Interval, hours: Hours
+    session: BrokerSession, contract: Contract, span: Interval, hours: Hours, now: datetime
 ) -> Sessions | Failure:
     """The sessions that touch `span` (ns UTC). Raises `BrokerUnavailable`."""
     from ib_async import HistoricalSchedule
 
     start, end = span
+    endless = contract.secType == "CONTFUT"
+    if endless:
+        end = max(end, int(now.timestamp()) * NANOS_PER_SECOND)
     # As many sessions as the span has days reach back at least to its start.
     days = -(-(end - start) // _NANOS_PER_DAY) + 1
     years = -(-days // _LONGEST_IN_DAYS)
     answer = await historical_schedule(
         session,
         contract,
-        end=datetime.fromtimestamp(-(-end // NANOS_PER_SECOND), UTC),
+        end=None if endless else datetime.fromtimestamp(-(-end // NANOS_PER_SECOND), UTC),
         duration=f"{days} D" if days <= _LONGEST_IN_DAYS else f"{years} Y",
         regular_hours=hours == "regular",
     )

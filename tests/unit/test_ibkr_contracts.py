@@ -24,6 +24,7 @@ def details(**fields: object) -> ContractDetails:
         ("VOD.LSE", "STK", "VOD", "LSE", ""),
         ("ESH6.CME", "FUT", "ESH6", "CME", ""),
         ("ESZ26.CME", "FUT", "ESZ26", "CME", ""),
+        ("ES.CME", "CONTFUT", "ES", "CME", ""),
         ("EUR/USD", "CASH", "EUR", "IDEALPRO", "USD"),
         ("EUR/USD.IDEALPRO", "CASH", "EUR", "IDEALPRO", "USD"),
         ("EUR.USD", "CASH", "EUR", "IDEALPRO", "USD"),
@@ -58,7 +59,7 @@ def test_a_bare_month_code_is_a_stock_and_six_letters_need_two_currencies() -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "AAPL.", "AAPL..NASDAQ", "conid:", "conid:x", "A/B", "ES.CME", "@mine", "^", "a b$"],
+    ["", ".", "AAPL.", "AAPL..NASDAQ", "conid:", "conid:x", "A/B", "@mine", "^", "a b$"],
 )
 def test_what_is_no_id_is_refused_with_a_way_on(text: str) -> None:
     with pytest.raises(WrongInput) as refused:
