@@ -184,6 +184,7 @@ def _states(
         if file.series is not None:
             by_series.setdefault(file.series, []).append(file)
     states = []
+    revisions = ledger.notes("stale")
     for series in sorted(by_series):
         alias = ledger.alias(series.instrument_id)
         states.append(
@@ -193,6 +194,7 @@ def _states(
                 ledger.empties(series),
                 definitions.get(series.instrument_id),
                 alias[0] if alias and alias[0] in definitions else None,
+                revisions.get(series.bar_type),
             )
         )
     return states

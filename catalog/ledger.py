@@ -136,6 +136,16 @@ class Ledger:
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
+    def notes(self, name: str) -> dict[str, str]:
+        """What was noted under a name about series, by bar type."""
+        beginning = f"{name} "
+        found = self.rows(
+            "SELECT name, value FROM facts WHERE substr(name, 1, ?) = ? AND value != ''",
+            len(beginning),
+            beginning,
+        )
+        return {noted.removeprefix(beginning): text for noted, text in found}
+
     def bar_files(self, root: Path, folder: Path) -> dict[str, tuple[BarFile, bool]]:
         """What is remembered of the files in a folder, by name, and whether each one was read
         whole and found right."""

@@ -25,6 +25,8 @@ from catalog.sessions import Hours
 from catalog.watching import FolderWatch
 
 type _Record = dict[str, Any]
+type _Found = tuple[list[list[SeriesSummary]], set[str], dict[str, str]]
+"""The series of each folder, the ids of all instruments, why series are stale by bar type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class SeriesSummary:
     `first` and `last` are stamps, ns UTC; both are 0 when no file can be read. `bytes` is the
     space on disk. `hours` is None when no file says what was asked. `gaps` counts the pieces of
     session time that were never answered between the first and the last that were; None when the
-    market's sessions are not known. `damaged` counts files that cannot be read.
+    market's sessions are not known. `damaged` counts files that cannot be read. `stale` says why
+    the stored history is no longer the broker's, as after a split of some ratio.
     """
 
     series: Series
@@ -49,6 +52,7 @@ class SeriesSummary:
     covered: tuple[Interval, ...]
     gaps: int | None
     damaged: int
+    stale: str | None
 
 
 class Listing:
@@ -62,13 +66,13 @@ class Listing:
         self._ledger = ledger
         self._series = FolderWatch(root, ledger, [BARS], self._read_series, _decode_series)
         self._ids = FolderWatch(root, ledger, CLASS_FOLDERS, self._read_ids, json.loads)
-        self._found: tuple[list[list[SeriesSummary]], set[str]] = ([], set())
+        self._found: _Found = ([], set(), {})
         self._sorted: list[SeriesSummary] = []
         self._guard = threading.Lock()
 
     def series(self) -> list[SeriesSummary]:
         """All series that have files, sorted by instrument and bars."""
-        found = self._series.contents(), self._known_ids()
+        found = self._series.contents(), self._known_ids(), self._ledger.notes("stale")
         with self._guard:
             if found != self._found:  # fast: what did not change is the same object
                 self._found, self._sorted = found, _sorted(*found)
@@ -116,13 +120,18 @@ class Listing:
         }
 
 
-def _sorted(found: list[list[SeriesSummary]], ids: set[str]) -> list[SeriesSummary]:
-    told = (
-        one if one.series.instrument_id in ids else dataclasses.replace(one, has_instrument=False)
-        for summaries in found
-        for one in summaries
-    )
-    return sorted(told, key=lambda one: one.series.bar_type)
+def _sorted(
+    found: list[list[SeriesSummary]], ids: set[str], stale: dict[str, str]
+) -> list[SeriesSummary]:
+    def told(one: SeriesSummary) -> SeriesSummary:
+        has_instrument = one.series.instrument_id in ids
+        reason = stale.get(one.series.bar_type) if stale else None
+        if has_instrument and reason is None:
+            return one  # as it is for nearly all: making another one takes time
+        return dataclasses.replace(one, has_instrument=has_instrument, stale=reason)
+
+    everything = (told(one) for summaries in found for one in summaries)
+    return sorted(everything, key=lambda one: one.series.bar_type)
 
 
 def _decode_series(text: str) -> list[SeriesSummary]:
@@ -131,6 +140,7 @@ def _decode_series(text: str) -> list[SeriesSummary]:
             series=Series.from_bar_type(record.pop("bar_type")),
             covered=tuple((start, end) for start, end in record.pop("covered")),
             has_instrument=True,
+            stale=None,
             **record,
         )
         for record in json.loads(text)

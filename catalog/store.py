@@ -284,7 +284,7 @@ class Catalog:
 
     def note(self, series: Series, name: Note) -> str | None:
         """What was found out about a series: why it is `stale`, from where on there are data."""
-        return self._ledger.fact(f"{name} {series.bar_type}") or None
+        return self._ledger.notes(name).get(series.bar_type)
 
     def take_note(self, series: Series, name: Note, text: str | None) -> None:
         """Remember something about a series, or with None that it is so no longer."""

@@ -14,7 +14,7 @@ from catalog.errors import WrongInput
 from catalog.series import NANOS_PER_SECOND, Series
 
 type Severity = Literal["error", "warning", "notice"]
-type Remedy = Literal["repair", "backfill", "fetch", "migrate", "look"]
+type Remedy = Literal["repair", "backfill", "fetch", "rebuild", "migrate", "look"]
 
 _ORDER = ("error", "warning", "notice")
 _REMEDIES = {
@@ -66,6 +66,8 @@ class Finding:
     @property
     def mend(self) -> str:
         """What to do, in words or as a command."""
+        if self.remedy == "rebuild":
+            return f"quarterdeck update --rebuild {self.subject}"
         if self.remedy != "fetch":
             return _REMEDIES[self.remedy]
         series = self.series

@@ -29,13 +29,15 @@ _SCATTERED = 3
 @dataclass(frozen=True, slots=True)
 class SeriesState:
     """A series as the checks see it: its readable files by first stamp, what was answered with
-    nothing, its instrument, and the id its own is an alias of."""
+    nothing, its instrument, the id its own is an alias of, and how the broker's history of it was
+    found to be another one."""
 
     series: Series
     files: Sequence[FileHealth]
     empties: Sequence[Empty]
     definition: Definition | None
     alias: str | None
+    revision: str | None
 
     @property
     def answered(self) -> list[Interval]:
@@ -57,6 +59,8 @@ def series_findings(
     yield from _instrument(state)
     if not state.files:
         return
+    if state.revision:
+        yield Finding("revised", state.series.bar_type, state.revision)
     yield from _mixed(state)
     yield from _overlaps(state, root)
     yield from _scattered(state)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from catalog.series import Series
+from catalog.store import Catalog
 from tests.scenarios.commands import Ended
 from tests.scenarios.test_catalog_migrate import MADE_BY_1X
 from tui import cli
@@ -53,6 +55,19 @@ def morning(run: Run, tmp_path: Path) -> Ended:
     """The morning, imported."""
     file = minutes(tmp_path / "aapl.csv")
     return run("import", str(file), "--series", MINUTES, *TOLD, "--json")
+
+
+def test_a_split_is_a_flag_on_the_series(run: Run, morning: Ended, tmp_path: Path) -> None:
+    catalog = Catalog.open(tmp_path / "home" / "catalog")
+    reason = "its prices changed by the ratio 4, as in a split"
+    catalog.take_note(Series.from_bar_type(SAVED), "stale", reason)
+    catalog.close()
+    assert run("show", f"{MINUTES}-LAST", "--json").summary["stale"] == reason
+    assert f"stale           {reason}" in run("show", f"{MINUTES}-LAST").out
+    assert "STALE" in run("list").out
+    found = run("check").out
+    assert "warning: revised" in found
+    assert f"quarterdeck update --rebuild {SAVED}" in found
 
 
 def test_an_import_asks_for_what_the_file_does_not_say(run: Run, tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from catalog.checks.findings import Finding
 from catalog.columns import BarColumns
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Event
 from catalog.files import Asked
+from catalog.health import check
 from catalog.rewriting import Rewrite
 from catalog.series import BarSpec, Series
 from catalog.store import Catalog
@@ -109,6 +111,12 @@ async def truth(desk: Desk, series: Series, start: str, end: str, folder: Path) 
     return bars
 
 
+def revisions(catalog: Catalog) -> list[Finding]:
+    """What a check says of histories that changed."""
+    found = check(catalog.root, now_ns=ns("2026-11-18T22:30")).findings
+    return [finding for finding in found if finding.kind == "revised"]
+
+
 async def test_every_series_comes_to_now_in_one_request_each(desk: Desk, tmp_path: Path) -> None:
     await desk.fetch(MINUTES, "2026-11-12", "2026-11-13")
     await desk.fetch(DAYS, "2026-10-01", "2026-11-13")
@@ -168,10 +176,17 @@ async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
     )
     assert again.failed  # a plain fetch does not mix them either
 
+    assert "ratio 4" in str(desk.catalog.list_series()[0].stale)
+    (finding,) = revisions(desk.catalog)
+    assert "ratio 4" in finding.detail
+    assert finding.mend == f"quarterdeck update --rebuild {DAYS.bar_type}"
+
     await rebuild(DAYS, catalog=desk.catalog, session=desk.session, clock=lambda: NOW)
 
     expected = await truth(desk, DAYS, "2026-10-01", "2026-11-13", tmp_path / "truth")
     assert desk.catalog.read_bars(DAYS) == expected
+    assert desk.catalog.list_series()[0].stale is None
+    assert not revisions(desk.catalog)
     undo(desk.catalog.root)
     assert desk.catalog.read_bars(DAYS) == before
 

@@ -202,8 +202,15 @@ def _row(one: SeriesSummary) -> tuple[str, ...]:
         f"{one.rows:,}",
         "?" if one.gaps is None else f"{one.gaps:,}",
         f"{one.bytes / 1024:,.0f}",
-        f"{one.damaged} DAMAGED" if one.damaged else "ok" if one.has_instrument else "ORPHAN",
+        _health(one),
     )
+
+
+def _health(one: SeriesSummary) -> str:
+    wrong = [f"{one.damaged} DAMAGED"] if one.damaged else []
+    wrong += [] if one.has_instrument else ["ORPHAN"]
+    wrong += ["STALE"] if one.stale else []
+    return ", ".join(wrong) or "ok"
 
 
 def _record(one: SeriesSummary) -> dict[str, object]:
@@ -220,6 +227,7 @@ def _record(one: SeriesSummary) -> dict[str, object]:
         "hours": one.hours,
         "has_instrument": one.has_instrument,
         "damaged": one.damaged,
+        "stale": one.stale,
         "covered": _covered(one),
     }
 
