@@ -12,6 +12,7 @@ from core.backtest.currencies import currency_of, foreign_currencies, quotes_bet
 from core.backtest.data import InstrumentData, RunData
 from core.backtest.fees import asset_kind
 from core.backtest.spec import RunSpec
+from core.backtest.venues import is_made_up
 
 
 def refuse_unsound(spec: RunSpec, data: RunData) -> None:
@@ -38,6 +39,11 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
             yield (
                 f"{each.instrument_id} expires on {_day(expiry)}, inside the range: "
                 "what is held then stays at its last price"
+            )
+        if each.definition is not None and is_made_up(each.definition):
+            yield (
+                f"{each.instrument_id} is synthetic: an import made it up as "
+                f"{each.definition['type']}, multiplier 1"
             )
     if spec.account == "cash" and spec.leverage:
         yield "a cash account has no leverage: what was given is passed over"

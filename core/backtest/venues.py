@@ -25,7 +25,8 @@ class VenueDetected(Event):
     """The venue an instrument is traded on in a run, and what says so.
 
     With any source but `instrument` there is no stored instrument, and the run makes a synthetic
-    one: equity, USD, multiplier 1, the precision of the bars.
+    one: equity, USD, multiplier 1, the precision of the bars. `made_up` is a stored instrument that
+    an import made of what its files say: synthetic as well.
     """
 
     channel = "venue"
@@ -33,14 +34,16 @@ class VenueDetected(Event):
     venue: str
     source: VenueSource
     instrument_id: str
+    made_up: bool = False
 
     def __str__(self) -> str:
-        return f"{self.instrument_id} on {self.venue}, {_IN_WORDS[self.source]}"
+        synthetic = ", a synthetic one that an import made up" if self.made_up else ""
+        return f"{self.instrument_id} on {self.venue}, {_IN_WORDS[self.source]}{synthetic}"
 
     @property
     def synthetic(self) -> bool:
-        """Whether the instrument is made up for the run."""
-        return self.source != "instrument"
+        """Whether the instrument is made up, for the run or by an import."""
+        return self.made_up or self.source != "instrument"
 
 
 def detect_venue(definition: Mapping[str, object] | None, series: Series) -> VenueDetected:
@@ -60,4 +63,15 @@ def detect_venue(definition: Mapping[str, object] | None, series: Series) -> Ven
             f"the bars say {series.venue}, the instrument {instrument_id} says {venue}",
             "fetch the bars again under the instrument's id",
         )
-    return VenueDetected(venue=venue, source="instrument", instrument_id=instrument_id)
+    return VenueDetected(
+        venue=venue,
+        source="instrument",
+        instrument_id=instrument_id,
+        made_up=is_made_up(definition),
+    )
+
+
+def is_made_up(definition: Mapping[str, object]) -> bool:
+    """Whether no broker told the instrument: an import made it of what its files say."""
+    info = definition.get("info")
+    return isinstance(info, Mapping) and bool(info.get("made_up"))

@@ -8,6 +8,8 @@ import pytest
 
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Event, ignore
+from catalog.made_instruments import made_instrument
+from catalog.series import BarSpec, Series
 from core.backtest.data import RunData
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.runner import RunFinished, RunProgress, RunStarted, run_backtest
@@ -131,6 +133,17 @@ async def test_without_an_instrument_the_bars_name_the_venue(tmp_path: Path) -> 
     assert done.synthetic
     assert done.metrics.end_equity == 100_100
     assert any("synthetic" in text for text in done.result.warnings)
+
+
+async def test_an_instrument_that_an_import_made_up_is_called_synthetic(tmp_path: Path) -> None:
+    bars = market.flat_bars([30.125, 31.125], precision=3)
+    series = Series("GDX.ARCA", BarSpec(1, "MINUTE"))
+    made = made_instrument(series, "equity", "USD", bars, "America/New_York")
+    data = market.run_of(market.instrument(tmp_path, bars, made, "GDX.ARCA"))
+    done = await run(tmp_path, data, "L", 100)
+    assert [(v.source, v.synthetic) for v in done.result.venues] == [("instrument", True)]
+    assert done.synthetic
+    assert any("an import made it up" in text for text in done.result.warnings)
 
 
 async def test_a_strategy_that_raises_ends_the_run_and_is_kept(tmp_path: Path) -> None:

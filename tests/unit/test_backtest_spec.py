@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.columns import BarColumns
 from catalog.errors import WrongInput
 from catalog.events import as_record
+from catalog.made_instruments import made_instrument
 from catalog.series import BarSpec, Series
 from catalog.sessions import Sessions
 from core.backtest.spec import Cash, RunSpec
@@ -70,6 +72,14 @@ def test_the_venue_comes_from_the_instrument() -> None:
         "NASDAQ",
         "instrument",
     )
+
+
+def test_an_instrument_that_an_import_made_up_is_synthetic() -> None:
+    bars = BarColumns.empty(2, 0)
+    made = made_instrument(series("GDX.SIM"), "equity", "USD", bars, "UTC")
+    found = detect_venue(made, series("GDX.SIM"))
+    assert (found.source, found.synthetic) == ("instrument", True)
+    assert "synthetic" in str(found)
 
 
 def test_the_venue_comes_from_the_bars_without_an_instrument() -> None:
