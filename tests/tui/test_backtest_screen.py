@@ -103,7 +103,7 @@ async def test_every_tab_of_a_result_shows_its_part(home: Path, gateway_port: in
         await shown.press("right")
         await shown.shows("┊", "  O 1", "  C 1")
         await shown.press("t")
-        await shown.shows("[Returns]", "Mar", f"returns of {len(run.trades)} trades")
+        await shown.shows("[Returns]", "Mar", f"returns of {run.metrics.trades} trades")
         for tab, *texts in (
             ("[Trades]", "entry (ET)", "2026-03-02 09:"),
             ("[Fills]", "slippage", "2026-03-02 09:"),
@@ -225,12 +225,23 @@ async def test_leaving_the_form_keeps_what_was_typed(tmp_path: Path, gateway_por
         await shown.shows("New backtest", "2026-03-03")
 
 
-async def test_instruments_chosen_elsewhere_are_filled_in(
+async def test_a_series_chosen_elsewhere_is_filled_in_with_the_dates_that_are_stored(
+    home: Path, gateway_port: int
+) -> None:
+    async with deck(home, gateway_port) as shown:
+        await shown.app.go_with("backtest", ("AAPL.NASDAQ",), MINUTES)
+        await shown.shows("New backtest", "AAPL.NASDAQ", "1-MINUTE-LAST", "--start 2026-03-02")
+        assert field(shown, "end").value == "2026-03-03"
+
+
+async def test_a_new_run_is_about_the_last_thirty_days_and_shorthands_become_dates(
     tmp_path: Path, gateway_port: int
 ) -> None:
-    async with deck(tmp_path, gateway_port) as shown:
-        await shown.app.go_with("backtest", ("GDX.ARCA",), BarSpec.parse("1-DAY-LAST"))
-        await shown.shows("New backtest", "GDX.ARCA", "1-DAY-LAST")
+    async with deck(tmp_path, gateway_port, size=(120, 24)) as shown:
+        await shown.press("4", "n")
+        await shown.shows("--start 2026-02-02 --end 2026-03-04")
+        await fill(shown, start="2025-11", end="ytd")
+        await shown.shows("--start 2025-11-01 --end 2026-01-01")
 
 
 async def test_a_cancelled_run_leaves_nothing(tmp_path: Path, gateway_port: int) -> None:

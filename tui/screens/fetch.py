@@ -68,6 +68,7 @@ class FetchScreen(BaseScreen):
         self._entries: tuple[JournalEntry, ...] = ()
         self._since = datetime.now(UTC)
         self._journal_at = 0.0
+        self._begun = False
         self._wanted: FetchRequest | None = None
         self._planned: FetchRequest | None = None
         self._planning: asyncio.Task[None] | None = None
@@ -81,6 +82,9 @@ class FetchScreen(BaseScreen):
 
     def refresh_view(self, workspace: Workspace) -> None:
         now = asyncio.get_running_loop().time()
+        if not self._begun:
+            self._begun = True
+            self.start(self._read_known(workspace))
         if now >= self._journal_at:
             self._journal_at = now + _JOURNAL_S
             self.start(self._read_journal(workspace))
@@ -99,14 +103,28 @@ class FetchScreen(BaseScreen):
     async def _read_journal(self, workspace: Workspace) -> None:
         """Read what other processes did, and this one's own before this screen was made."""
         entries = await workspace.journal()
-        ids = await asyncio.to_thread(known_ids, workspace.catalog)
         self._entries = tuple(
             entry
             for entry in entries
             if entry.profile == workspace.profile.name
             and not (entry.pid == os.getpid() and entry.started >= self._since)
         )[:_PAST_JOBS]
-        self.query_one(FetchForm).begin(workspace.clock(), ids)
+
+    def on_screen_resume(self) -> None:
+        # Textual calls the handler of the base class as well.
+        if self.workspace is not None and self._begun:
+            self.start(self._read_known(self.workspace))
+
+    async def _read_known(self, workspace: Workspace) -> None:
+        """Let the form know the ids that are stored, and the watchlists."""
+
+        def read() -> tuple[str, ...]:
+            from core.settings import Settings
+
+            lists = Settings.load(workspace.home.settings_file).watchlists
+            return (*known_ids(workspace.catalog), *(f"@{name}" for name in lists))
+
+        self.query_one(FetchForm).begin(workspace.clock(), await asyncio.to_thread(read))
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the job under the cursor allows."""

@@ -70,7 +70,7 @@ class FetchForm(Vertical):
             yield FormField("bars", "bars", "1-MINUTE-LAST")
         with Horizontal():
             yield FormField("start", "from", placeholder="e.g. 2024-01 or -30d", suggester=dates)
-            yield FormField("end", "to", placeholder="empty: until now", suggester=dates)
+            yield FormField("end", "to", placeholder="(now)", suggester=dates)
             yield FormField(
                 "hours", "hours", _USUAL_HOURS, choices=(_USUAL_HOURS, "regular", "all")
             )

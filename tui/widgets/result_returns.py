@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CELL = 5
-_TOTAL = 8
+_TOTAL = 6
 _STRONGEST = 0.08
 """A month's gain or loss from which on its colour is at its strongest."""
 _DAY_NS = 86_400 * 10**9
@@ -48,7 +48,8 @@ class Returns(VerticalScroll, can_focus=True):
     def show(self, run: StoredRun, analysis: Analysis) -> None:
         """Show the closer look at a run."""
         self.query_one("#months", Static).update(month_heatmap(analysis))
-        gains = [trade.gain for trade in run.trades if trade.gain is not None]
+        ended = [trade for trade in run.trades if trade.exit_ts is not None]
+        gains = [trade.gain for trade in ended if trade.gain is not None]
         self.query_one("#distribution", Chart).show(partial(_draw_gains, tuple(gains)))
         self.query_one("#rolling", Chart).show(partial(_draw_rolling, analysis.rolling_sharpe))
         self.query_one("#falls", Static).update(_falls(analysis.drawdowns))
@@ -60,7 +61,7 @@ class Returns(VerticalScroll, can_focus=True):
 def month_heatmap(analysis: Analysis) -> Content:
     """A line a year: the gain of each month in percent, of the year, and of its benchmark."""
     head = "".join(f"{month:>{_CELL}}" for month in _MONTHS)
-    lines = [Content.styled(f"year{head}{'all':>{_TOTAL}}{'held':>{_TOTAL}}", "dim")]
+    lines = [Content.styled(f"year{head}{'all':>{_TOTAL}}{'held':>{_CELL}}", "dim")]
     by_year = {
         year: {month.month: month.gain for month in months}
         for year, months in groupby(analysis.months, lambda one: one.year)
@@ -73,7 +74,7 @@ def month_heatmap(analysis: Analysis) -> Content:
                     Content(f"{year.year}"),
                     *(_heat(gains.get(month), _CELL) for month in range(1, 13)),
                     _heat(year.gain, _TOTAL),
-                    Content(_short(year.benchmark).rjust(_TOTAL)),
+                    Content(_short(year.benchmark).rjust(_CELL)),
                 ]
             )
         )
