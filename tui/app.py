@@ -125,6 +125,8 @@ class QuarterdeckApp(App[None]):
         self.title_profile = title_profile
         self.workspace: Workspace | None = None
         self.failure: QuarterdeckError | None = None
+        self.next_profile: str | None = None
+        """The profile to begin again with when the app has ended."""
         self.log_size: LogSize = "normal"
         self._open_workspace = open_workspace
         self._first_start = first_start
@@ -294,6 +296,11 @@ class QuarterdeckApp(App[None]):
 
         await self.push_screen(Help(self.screen))
 
+    async def open_profile(self, name: str) -> None:
+        """End, and begin again with another profile; asks first while jobs run."""
+        self.next_profile = name
+        await self.action_quit()
+
     async def action_quit(self) -> None:
         """End the program; asks first while jobs run."""
         from tui.screens.confirm import Confirm
@@ -307,6 +314,8 @@ class QuarterdeckApp(App[None]):
         def answered(quit_now: bool | None) -> None:
             if quit_now:
                 self.exit()
+            else:
+                self.next_profile = None
 
         await self.push_screen(
             Confirm("Quit while jobs run?", f"They are cancelled; what is stored stays.\n{titles}"),

@@ -15,6 +15,7 @@ from core.ibkr.notices import Notice
 from tests.tui.conftest import gateway
 from tests.tui.deck import deck
 from tui.screens import connection
+from tui.widgets.result_table import ResultTable
 
 
 async def test_it_connects_by_itself_and_shows_what_it_is_connected_to(
@@ -131,3 +132,26 @@ async def test_a_lost_gateway_is_tried_again_until_one_says_stop(tmp_path: Path)
             await shown.shows("reconnecting", "next try", "attempt", "c connect", "d disconnect")
             await shown.press("d")
             await shown.shows("○ disconnected")
+
+
+async def test_a_profile_is_changed_and_switched_to(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.shows("● connected")
+        await shown.press("p")
+        await shown.shows("─ Profiles ", "paper-gateway", "LIVE", "127.0.0.1:4002", "open")
+        shown.app.screen.query_one(ResultTable).point_at("paper-gateway")
+        await shown.press("e")
+        await shown.shows("─ Gateway of paper-gateway ")
+        await shown.press("ctrl+u", *"nowhere", "enter")
+        await shown.shows("is no host and port")
+        await shown.press("ctrl+u", *"127.0.0.1:4444", "enter")
+        await shown.shows("127.0.0.1:4444")
+        await shown.press("u")
+        await shown.until(lambda: "always" in line_of("paper-gateway", shown.text))
+        await shown.press("enter")
+        await shown.until(lambda: shown.app.next_profile == "paper-gateway")
+        assert "4444" in shown.workspace.home.settings_file.read_text()
+
+
+def line_of(word: str, text: str) -> str:
+    return next(line for line in text.splitlines() if word in line)

@@ -40,7 +40,21 @@ def run_dashboard(options: Options) -> int:
 
 
 async def _run(options: Options) -> int:
+    """One dashboard after another, as long as a person switches profiles."""
     options = replace(options, last_good=True)
+    while True:
+        app = await _run_one(options)
+        if app.failure is not None:
+            raise app.failure
+        if app.next_profile is None:
+            return app.return_code or 0
+        # What was said about the gateway was about the one before.
+        options = replace(
+            options, profile=app.next_profile, host=None, port=None, client_id=None, catalog=None
+        )
+
+
+async def _run_one(options: Options) -> QuarterdeckApp:
     async with AsyncExitStack() as opened:
 
         async def open_it() -> Workspace:
@@ -57,9 +71,7 @@ async def _run(options: Options) -> int:
             low_bandwidth=options.low_bandwidth,
         )
         await app.run_async()
-    if app.failure is not None:
-        raise app.failure
-    return app.return_code or 0
+    return app
 
 
 def _first_start(options: Options) -> Home | None:

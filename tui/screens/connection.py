@@ -51,6 +51,7 @@ class ConnectionScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "connect", "connect", tooltip="Connect to the gateway"),
         Binding("d", "disconnect", "disconnect", tooltip="Leave the gateway, stop coming back"),
+        Binding("p", "profiles", "profiles", tooltip="Switch to another gateway, or change one"),
         Binding("D", "diagnose", "diagnose", tooltip="Try step by step what works and what not"),
         Binding("r", "ping", "round trip", tooltip="Measure round trip and clock now"),
     ]
@@ -143,6 +144,18 @@ class ConnectionScreen(BaseScreen):
         if self.workspace is not None:
             await self.workspace.disconnect()
             self.tick()
+
+    def action_profiles(self) -> None:
+        """Choose another profile to work with, or change one."""
+        from tui.screens.profiles import Profiles
+
+        def chosen(name: str | None) -> None:
+            if name is not None and name != current:
+                self.call_later(self.deck.open_profile, name)
+
+        if (workspace := self.workspace) is not None:
+            current = workspace.profile.name
+            self.app.push_screen(Profiles(workspace.home, current), chosen)
 
     def action_diagnose(self) -> None:
         """Show step by step what works and, where it does not, what to change."""
