@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REFRESH_S = 0.5
-SLOW_REFRESH_S = 2.0
+SLOW_REFRESH_S = 3.0
 CLOSING_S = 5.0
 
 _PLACES: dict[str, Place] = {

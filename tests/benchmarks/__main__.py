@@ -8,7 +8,16 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("first_paint", "backtests", "streaming", "loop_lag", "fetching", "sweeps", "catalog")
+NAMES = (
+    "first_paint",
+    "terminal",
+    "backtests",
+    "streaming",
+    "loop_lag",
+    "fetching",
+    "sweeps",
+    "catalog",
+)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -17,13 +18,12 @@ from tui.keys import key_names
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    from core.settings import Profile, Settings
     from core.workspace import Workspace
     from tui.app import QuarterdeckApp
 
-_COLUMNS = (Column("setting"), Column("value"), Column("what it is", flexible=True))
+_COLUMNS = (Column("setting"), Column("value", flexible=True))
 _NEW_LIST = "watchlists.*"
-_HINT = "enter changes a line, an empty text puts the default back"
 _SHOWN_APART = {"profiles", "watchlists", "keys"}
 
 
@@ -37,16 +37,17 @@ class SettingsScreen(ModalScreen[None]):
         self._workspace = workspace
         self._changing = ""
         self._keys: dict[str, Binding] = {}
+        self._meanings: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="settings") as dialog:
             dialog.border_title = f"Settings: {self._workspace.home.settings_file}"
-            dialog.border_subtitle = "enter change  / filter  esc close"
+            dialog.border_subtitle = "enter change, empty: default  / filter  esc close"
             yield ResultTable(*_COLUMNS, empty="reading the settings ...", id="setting-list")
             value = Input(id="setting-value", compact=True, select_on_focus=False)
             value.cursor_blink = False
             yield value
-            yield Static(_HINT, id="setting-told", markup=False)
+            yield Static(id="setting-told", markup=False)
 
     async def on_mount(self) -> None:
         from core.preferences import load_or_last_good
@@ -56,6 +57,11 @@ class SettingsScreen(ModalScreen[None]):
         self._show(settings)
         if problem is not None:
             self._tell(problem)
+
+    @on(ResultTable.Reached)
+    def _explain(self) -> None:
+        told = self.query_one("#setting-told", Static).remove_class("-wrong")
+        told.update(self._meanings.get(self.query_one(ResultTable).cursor_key or "", ""))
 
     @on(ResultTable.Opened)
     def _change(self, opened: ResultTable.Opened) -> None:
@@ -95,7 +101,7 @@ class SettingsScreen(ModalScreen[None]):
             return
         self._changing = ""
         self.query_one("#settings").remove_class("-changing")
-        self.query_one("#setting-told", Static).remove_class("-wrong").update(_HINT)
+        self._explain()
         self.query_one(ResultTable).focus()
 
     def _tell(self, error: QuarterdeckError) -> None:
@@ -105,37 +111,30 @@ class SettingsScreen(ModalScreen[None]):
     def _show(self, settings: Settings) -> None:
         from core.preferences import told
 
-        def row(key: str, value: object, what: str) -> Row:
-            return Row(key, (Cell(key), Cell(told(value)), Cell(what)))
-
-        rows = [
-            row(name, getattr(settings, name), (field.description or "").partition("\n")[0])
-            for name, field in type(settings).model_fields.items()
-            if name not in _SHOWN_APART
-        ]
-        name = self._workspace.profile.name
-        profile = settings.profiles.get(name, self._workspace.profile)
-        rows.append(
-            row(
-                f"profiles.{name}.catalog",
-                profile.catalog,
-                "The catalog's folder, from the next start",
-            )
+        lines = list(_lines(settings, self._workspace.profile, self._keys))
+        self._meanings = {key: meaning for key, _, meaning in lines}
+        self.query_one(ResultTable).show(
+            [Row(key, (Cell(key), Cell(told(value)))) for key, value, _ in lines]
         )
-        rows += [
-            row(f"watchlists.{name}", ids, f"@{name} stands for these ids")
-            for name, ids in settings.watchlists.items()
-        ]
-        rows.append(Row(_NEW_LIST, (Cell(_NEW_LIST), Cell("", "dim"), Cell("A new list of ids"))))
-        rows += [
-            row(
-                f"keys.{name}",
-                settings.keys.get(name, binding.key),
-                binding.tooltip or binding.description,
-            )
-            for name, binding in self._keys.items()
-        ]
-        self.query_one(ResultTable).show(rows)
+        self._explain()
+
+
+def _lines(
+    settings: Settings, profile: Profile, keys: dict[str, Binding]
+) -> Iterator[tuple[str, object, str]]:
+    """Every setting: its key in the file, its value, and what it means."""
+    for name, field in type(settings).model_fields.items():
+        if name not in _SHOWN_APART:
+            yield name, getattr(settings, name), " ".join((field.description or "").split())
+    catalog = settings.profiles.get(profile.name, profile).catalog
+    where = "The catalog's folder of the profile in use, from the next start on."
+    yield f"profiles.{profile.name}.catalog", catalog, where
+    for name, ids in settings.watchlists.items():
+        yield f"watchlists.{name}", ids, f"@{name} stands for these ids."
+    yield _NEW_LIST, None, "A new list of ids: type its name, then the ids."
+    for name, binding in keys.items():
+        keys_in_force = settings.keys.get(name, binding.key)
+        yield f"keys.{name}", keys_in_force, binding.tooltip or binding.description
 
 
 def _keys() -> dict[str, Binding]:

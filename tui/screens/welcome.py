@@ -99,7 +99,7 @@ def _rows(listening: dict[int, bool]) -> list[Row]:
     rows = []
     for name, profile in BUILT_IN.items():
         if profile.simulated:
-            cells = (Cell(name), Cell(""), Cell("a simulated market, no broker needed"))
+            cells = (Cell(name), Cell(""), Cell("simulated, no broker needed"))
         else:
             there = listening.get(profile.port)
             found = Cell("looking ...", "dim") if there is None else Cell("nobody listens", "dim")

@@ -7,6 +7,8 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -31,6 +33,9 @@ class FilteredView(ScrollView, can_focus=True):
         Binding("escape", "clear_filter", "all lines", show=False, tooltip="Clear the filter"),
     ]
 
+    virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
+    """Neither layout nor border is drawn anew at every change, as Textual would."""
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._filter = ""
@@ -45,6 +50,12 @@ class FilteredView(ScrollView, can_focus=True):
     def rows_in_view(self) -> int:
         """How many lines of text there is room for."""
         return max(self.size.height - (1 if self._told else 0), 1)
+
+    def watch_virtual_size(self, _before: Size, size: Size) -> None:
+        if self.show_vertical_scrollbar != (size.height > self.size.height):
+            self.refresh(layout=True)
+        elif self.show_vertical_scrollbar:
+            self.vertical_scrollbar.window_virtual_size = size.height
 
     def render_row(self, y: int) -> Strip:
         """Line `y` of the widget."""

@@ -203,7 +203,7 @@ class LinePanel(FilteredView):
         self.virtual_size = Size(self.scrollable_size.width, len(self._strips) + told)
         if to_the_end:  # forced: the first overflow comes before the scrollbar is there
             self.scroll_end(animate=False, immediate=True, force=True)
-        self.refresh()
+        self.refresh(self.size.region)  # not its border: that is a third of the bytes
 
     def _go(self, line: int) -> None:
         self._cursor = max(0, min(line, len(self._shown) - 1))

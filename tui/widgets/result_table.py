@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -125,6 +125,10 @@ class ResultTable(FilteredView):
     def show_sheet(self, sheet: Sheet, *, empty: str | None = None) -> None:
         """Show what was measured before; draws only lines that differ."""
         empty = self._empty if empty is None else empty
+        if sheet.columns == self._columns and sheet.rows and self._rows:
+            # A column that became narrower and wider again would have all lines drawn each time.
+            widest = tuple(map(max, sheet.widths, self._sheet.widths))
+            sheet = replace(sheet, widths=widest)
         if (sheet, empty) == (self._sheet, self._empty):
             return
         self._sheet, self._empty = sheet, empty
@@ -272,7 +276,8 @@ class ResultTable(FilteredView):
         same_place = key == self.cursor_key and height == self._shown
         if not (rows and same_place) or len(rows) != len(before) or widths != self._widths:
             self._scroll_to_cursor()
-            self.refresh()
+            lines = min(max(len(rows), len(before), 1) + self._title_lines, self.size.height)
+            self.refresh(Region(0, 0, self.size.width, lines))
             if self.cursor_key is not None and before and key != self.cursor_key:
                 self.post_message(self.Reached(self, self.cursor_key))
             return

@@ -1,0 +1,186 @@
+"""What the dashboard writes to a terminal, and how long a key takes, in a real pty at 160x45."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from core.options import Options
+from core.simulator.process import start_process
+from core.workspace import Workspace
+from tests.benchmarks.measure import Measurement
+
+WIDTH, HEIGHT = 160, 45
+IDLE_S, WATCHED_S = 20.0, 10.0
+SERIES = 5_000
+_SETTLED_S = 1.5
+_KEYS = 60
+_QUIET_S = 0.02
+"""A key is painted when nothing was written for so long after the first bytes."""
+
+
+@dataclass
+class Line:
+    """A terminal with the dashboard in it, whose bytes are counted."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+
+    def read(self, seconds: float) -> list[tuple[float, int]]:
+        """When (s) how many bytes came within the next moments."""
+        found, deadline = [], time.perf_counter() + seconds
+        while (left := deadline - time.perf_counter()) > 0:
+            if select.select([self.master], [], [], left)[0]:
+                found.append((time.perf_counter(), len(os.read(self.master, 65_536))))
+        return found
+
+    def per_second(self, seconds: float) -> float:
+        """The median of the bytes written in each second."""
+        start = time.perf_counter()
+        counts = [0] * int(seconds)
+        for when, count in self.read(seconds):
+            counts[min(int(when - start), len(counts) - 1)] += count
+        return statistics.median(counts)
+
+    def press(self, keys: bytes, *, then: float = _SETTLED_S) -> None:
+        """Type, and let what comes settle."""
+        os.write(self.master, keys)
+        self.read(then)
+
+    def key_times(self, keys: tuple[bytes, ...]) -> list[float]:
+        """Milliseconds from each of many key strokes to the last byte of its paint."""
+        times = []
+        for number in range(_KEYS):
+            pressed = last = time.perf_counter()
+            os.write(self.master, keys[number % len(keys)])
+            patience = 0.5
+            while select.select([self.master], [], [], patience)[0]:
+                os.read(self.master, 65_536)
+                last, patience = time.perf_counter(), _QUIET_S
+            if last > pressed:
+                times.append(1000 * (last - pressed))
+        return times
+
+
+@contextmanager
+def dashboard(home: Path, port: int, *options: str) -> Iterator[Line]:
+    """The dashboard of the demo profile on the gateway at `port`, connected and at rest."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+    program = "from tui.cli import main; main()"
+    arguments = ["--profile", "demo", "--home", str(home), "--port", str(port), *options]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=os.environ | {"TERM": "xterm-256color"},
+        start_new_session=True,
+    )
+    os.close(slave)
+    line = Line(process, master)
+    try:
+        line.read(8.0)
+        yield line
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.close(master)
+
+
+def measure() -> list[Measurement]:
+    """Bytes idle and while a fetch is watched; key to paint; memory with many series."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> list[Measurement]:
+    simulator = await start_process()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            await _fill(home)
+            return await asyncio.to_thread(_watch, home, simulator.port)
+    finally:
+        await simulator.stop()
+
+
+async def _fill(home: Path) -> None:
+    """A catalog of 5,000 series: one file's links under as many names."""
+    from tests.benchmarks.workspaces import SERIES as stored
+    from tests.benchmarks.workspaces import workspace_with_minutes
+
+    async with workspace_with_minutes(home / "one", 1_000) as workspace:
+        (file,) = workspace.catalog.files(stored)
+        name = file.parent.name
+    many = await Workspace.open(Options(profile="demo", home=home, port=1))
+    folder = many.catalog.root / "data" / file.parent.parent.name
+    for number in range(SERIES):
+        place = folder / name.replace(stored.instrument_id, f"N{number:04}.NASDAQ")
+        place.mkdir(parents=True)
+        os.link(file, place / file.name)
+    await many.close()
+
+
+def _watch(home: Path, port: int) -> list[Measurement]:
+    found: list[Measurement] = []
+    with dashboard(home, port) as line:
+        found.append(_bytes("idle, Connection: bytes/s, median", line.per_second(IDLE_S), 100))
+        for key, name, moves in (
+            (b"1", "Connection", (b"z", b"z")),
+            (b"2", "Catalog", (b"j", b"k")),
+            (b"3", "Fetch", (b"z", b"z")),
+            (b"4", "Backtest", (b"z", b"z")),
+        ):
+            line.press(key, then=4.0)
+            found += _times(f"key to paint, {name}, idle", line.key_times(moves), 33)
+        line.press(b"2", then=2.0)
+        found.append(_bytes("idle, Catalog: bytes/s, median", line.per_second(IDLE_S / 2), 10))
+        resident = psutil.Process(line.process.pid).memory_info().rss / 1e6
+        note = f"{SERIES:,} series listed"
+        found.append(Measurement("memory of the dashboard", resident, "MB", None, 150, note=note))
+        found += _while_fetching(line, "", 8_000)
+        line.press(b"2", then=1.0)
+        found += _times("key to paint, Catalog, while fetching", line.key_times((b"j", b"k")), 50)
+    with dashboard(home / "slow", port, "--low-bandwidth") as line:
+        found += _while_fetching(line, ", --low-bandwidth", 2_000)
+    return found
+
+
+def _while_fetching(line: Line, how: str, bound: float) -> list[Measurement]:
+    """Start a long fetch from the form and watch it."""
+    line.press(b"3n", then=2.0)
+    line.press(b"AAPL MSFT GDX.ARCA\t", then=0.5)
+    line.press(b"\x15" + b"1-MINUTE-LAST\t", then=0.5)
+    line.press(b"\x152024-01-02\t", then=0.5)
+    line.press(b"\x152025-12-31\r", then=1.0)
+    line.press(b"\r", then=2.0)  # the plan is shown first; this starts it
+    return [_bytes(f"watching a fetch{how}: bytes/s, median", line.per_second(WATCHED_S), bound)]
+
+
+def _bytes(name: str, rate: float, bound: float) -> Measurement:
+    return Measurement(name, rate, "B/s", None, bound)
+
+
+def _times(name: str, times: list[float], bound: float) -> list[Measurement]:
+    if not times:
+        raise RuntimeError(f"{name}: no key painted anything")
+    p99 = sorted(times)[min(int(len(times) * 0.99), len(times) - 1)]
+    note = f"p50 {statistics.median(times):.1f} ms of {len(times)} keys"
+    return [Measurement(f"{name}, p99", p99, "ms", None, bound, note=note)]
