@@ -36,17 +36,14 @@ def history_row(run: RunSummary, now: datetime, metric: str = "") -> Row:
     today = now.astimezone(EXCHANGE_ZONE).date() == started.date()
     head = (
         Cell(f"{started:%H:%M:%S}" if today else f"{started:%m-%d %H:%M}"),
-        Cell(
-            " ".join([*(["*"] if run.remarks.starred else []), settings_of(run.spec), *_said(run)])
-        ),
+        Cell(" ".join([*_marks(run), settings_of(run.spec), *_said(run)])),
         Cell(_instruments(run) + (" synthetic" if run.synthetic else "")),
     )
     metrics = run.result.metrics
     if metrics is None:
         return Row(run.run_id, (*head, Cell("failed", "bad")))
-    partial = " partial" if run.result.state == "partial" else ""
     figures = (
-        gain(metrics.total_return, percent(metrics.total_return) + partial),
+        gain(metrics.total_return, percent(metrics.total_return)),
         Cell(ratio(metrics.sharpe)),
         gain(-metrics.max_drawdown, percent(-metrics.max_drawdown)),
         *([Cell(_told(getattr(metrics, metric)))] if _has_a_column(metric) else []),
@@ -60,6 +57,11 @@ def _has_a_column(metric: str) -> bool:
 
 def _told(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else ratio(value)
+
+
+def _marks(run: RunSummary) -> list[str]:
+    marks = {"*": run.remarks.starred, "partial": run.result.state == "partial"}
+    return [word for word, so in marks.items() if so]
 
 
 def _said(run: RunSummary) -> list[str]:
