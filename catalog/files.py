@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +19,9 @@ from catalog.coverage import Interval
 from catalog.encoding import content_hash, from_arrow, int64s, read_table, to_arrow, write_table
 from catalog.errors import DataUnavailable, QuarterdeckError
 from catalog.layout import NANOS_PER_DAY, open_of
+from catalog.origin import Origin as Origin
 from catalog.series import BarSpec, Series
 from catalog.sessions import Hours
-
-type Origin = Literal["simulated", "real"]
-"""Whether bars come from the simulator or a real broker; a catalog holds one kind."""
 
 FOOTER_KEY = "quarterdeck.asked"
 SEAL_KEY = "quarterdeck.seal"

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from catalog import coverage, workers
 from catalog.coverage import Interval, intersect, subtract
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Report
+from catalog.origin import is_adjusted
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
 from core.fetch_events import CalendarUsed, DataBegin, FetchPlanned
 from core.ibkr.chunks import BARS_A_REQUEST, Chunk, bar_size, plan, plan_until_now, what_to_show
+from core.ibkr.contracts import parse_id
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
 from core.identity import Clock, InstrumentLookup
@@ -31,6 +33,8 @@ _AROUND_THE_CLOCK = ("FUT", "CONTFUT", "CASH", "CRYPTO")
 _RECHECKED = {True: 2, False: 5}
 """How many of the last sessions, or bars of a day and longer, are compared again."""
 
+_OVERLAP = timedelta(days=7)
+
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 # From this many requests on it pays to ask first where the broker's data begin.
 _WORTH_A_HEAD_TIMESTAMP = 10
@@ -40,7 +44,8 @@ _WORTH_A_HEAD_TIMESTAMP = 10
 class FetchRequest:
     """What to fetch, as it was typed. `hours` None is what suits the kind of instrument.
 
-    With `recheck` the last stored bars are asked for again and compared.
+    With `recheck` the last stored bars are asked for again and compared. `adjusted` asks for prices
+    adjusted for dividends, which only a catalog of their own holds.
     """
 
     ids: tuple[str, ...]
@@ -49,6 +54,7 @@ class FetchRequest:
     end: str | None
     hours: Hours | None = None
     recheck: bool = False
+    adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,16 @@ async def plan_series(
     bar_size(request.bars)
     now = clock()
     typed = read_range(request.start, request.end, request.bars, now)
+    origin = await asyncio.to_thread(lambda: catalog.origin)
+    if origin is not None and is_adjusted(origin) != request.adjusted:
+        raise _would_mix(catalog, adjusted=request.adjusted)
+    if request.adjusted:
+        _require_adjustable(lookup.typed_id, parse_id(lookup.typed_id).sec_type, request.bars)
     await lookup.find()
+    if request.adjusted:
+        _require_adjustable(lookup.id, lookup.info["sec_type"], request.bars)
+        covered = await asyncio.to_thread(catalog.covered, Series(lookup.id, request.bars))
+        typed = _overlapping(typed, covered)
     _require_price(lookup, request.bars)
     plan = await _Planning(lookup, request, typed, now, catalog, broker, report).plan()
     if plan.chunks:
@@ -120,7 +135,8 @@ class _Planning:
 
     @property
     def _ends_now(self) -> bool:
-        return bool(self.lookup.info["sec_type"] == "CONTFUT")
+        """Whether requests can name no end."""
+        return self.request.adjusted or self.lookup.info["sec_type"] == "CONTFUT"
 
     async def plan(self) -> SeriesPlan:
         spec, sessions = self.request.bars, await self._sessions()
@@ -130,7 +146,9 @@ class _Planning:
             return nothing
         covered = await asyncio.to_thread(self._covered)
         open_times = sessions.open_times(spec)
-        recheck = self._recheck(covered, wanted, sessions)
+        complete = not coverage.missing(wanted, covered, open_times)
+        compared = self.request.recheck or (self.request.adjusted and not complete)
+        recheck = self._recheck(covered, wanted, sessions) if compared else None
         known = subtract(covered, [recheck]) if recheck else covered
         missing = coverage.missing(wanted, known, open_times)
         nothing = replace(nothing, recheck=recheck)
@@ -165,7 +183,7 @@ class _Planning:
         the last one as goes with new bars into one request."""
         spec = self.request.bars
         held = intersect(intersect(covered, [wanted]), sessions.open_times(spec))
-        if not self.request.recheck or not held:
+        if not held:
             return None
         end = held[-1][1]
         for start, _ in held[-_RECHECKED[spec.intraday] :]:
@@ -231,6 +249,46 @@ def _require_price(lookup: InstrumentLookup, spec: BarSpec) -> None:
             f"the broker has {', '.join(sides)} for it",
             f"ask for {spec.with_side('MID' if 'MID' in sides else 'LAST')}",
         )
+
+
+def _would_mix(catalog: Catalog, *, adjusted: bool) -> WrongInput:
+    wanted, held = ("adjusted", "raw") if adjusted else ("raw", "adjusted")
+    return WrongInput(
+        f"the catalog {catalog.root} holds {held} prices",
+        f"{wanted} ones must not mix with them",
+        "name another catalog with --catalog",
+        f"or fetch {held} prices, {'without' if adjusted else 'with'} --adjusted",
+    )
+
+
+def _require_adjustable(name: str, sec_type: str, spec: BarSpec) -> None:
+    """Raise `WrongInput` where IBKR has no ADJUSTED_LAST; an empty `sec_type` is not known yet."""
+    if sec_type not in ("STK", "") or spec.side != "LAST" or spec.unit in ("WEEK", "MONTH"):
+        raise WrongInput(
+            f"{name} has no adjusted {spec} bars",
+            "the broker adjusts the LAST prices of stocks, in bars up to a day",
+            "fetch raw prices into a catalog of their own, without --adjusted",
+        )
+
+
+def _overlapping(typed: TypedRange, covered: list[Interval]) -> TypedRange:
+    """A range widened to the last days that are held of an adjusted series: a dividend that was
+    paid meanwhile changed their prices, and shows there before anything is added to them."""
+    if not covered:
+        return typed
+    since, held = (
+        datetime.fromtimestamp(moment // NANOS_PER_SECOND, UTC).date()
+        for moment in (covered[-1][0], covered[-1][1] - 1)
+    )
+    since = max(since, held - _OVERLAP)
+    first, last = (
+        moment.date() if isinstance(moment, datetime) else moment
+        for moment in (typed.start, typed.end)
+    )
+    return TypedRange(
+        typed.start if first <= since else since,
+        typed.end if last > held else held,
+    )
 
 
 def _settled(span: Interval, sessions: Sessions, now: datetime) -> Interval:

@@ -10,8 +10,9 @@ from typing import Any
 from catalog.errors import DataUnavailable
 from catalog.events import Report, ignore
 from catalog.instruments import Definition, contract_id
+from catalog.origin import Origin, is_adjusted, origin_of
 from catalog.series import NANOS_PER_SECOND
-from catalog.store import Catalog, Origin
+from catalog.store import Catalog
 from core.asking import JobLine, PatientBroker
 from core.fetch_events import IdCorrected
 from core.ibkr.connection import BrokerSession
@@ -27,8 +28,8 @@ type Clock = Callable[[], datetime]
 class InstrumentLookup:
     """Finds out what a typed id means.
 
-    `definition` is there after `find` or `ask`; `origin`, whether the broker is the simulator,
-    after `ask`.
+    `definition` is there after `find` or `ask`; `origin`, of bars of this broker, after `ask`.
+    `adjusted` says that their prices are.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class InstrumentLookup:
         catalog: Catalog,
         broker: PatientBroker,
         clock: Clock,
+        adjusted: bool = False,
         report: Report = ignore,
     ) -> None:
         self.typed_id = typed_id
@@ -46,6 +48,7 @@ class InstrumentLookup:
         self._catalog = catalog
         self._broker = broker
         self._clock = clock
+        self._adjusted = adjusted
         self._report = report
         self._resolved: Resolved | None = None
 
@@ -86,7 +89,8 @@ class InstrumentLookup:
         if self._resolved is None:
             query = self._current_query()
             await self._broker.connect()
-            self.origin = "simulated" if self._broker.session.state.simulated else "real"
+            simulated = self._broker.session.state.simulated
+            self.origin = origin_of(simulated=simulated, adjusted=self._adjusted)
             await asyncio.to_thread(self._catalog.require_origin, self.origin)
             answer = await self._broker.ask(
                 lambda session: contract_details(session, query.contract())
@@ -102,7 +106,7 @@ class InstrumentLookup:
             fresh = definition(
                 resolved.details,
                 now_ns=int(self._clock().timestamp()) * NANOS_PER_SECOND,
-                simulated=self.origin == "simulated",
+                simulated=simulated,
             )
             stored = await write(lambda tell: self._store(fresh, resolved, tell), self._report)
             self._know(stored)
@@ -157,7 +161,14 @@ async def backfill_instrument(
     Raises `WrongInput` for a malformed, unknown or ambiguous id; `BrokerUnavailable`.
     """
     broker = PatientBroker(JobLine(session, typed_id), report)
-    lookup = InstrumentLookup(typed_id, catalog=catalog, broker=broker, clock=clock, report=report)
+    lookup = InstrumentLookup(
+        typed_id,
+        catalog=catalog,
+        broker=broker,
+        clock=clock,
+        adjusted=is_adjusted(await asyncio.to_thread(lambda: catalog.origin)),
+        report=report,
+    )
     await lookup.ask()
     return lookup.id
 

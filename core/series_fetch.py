@@ -108,6 +108,7 @@ class SeriesFetch:
                 catalog=self._catalog,
                 broker=self._broker,
                 clock=self._clock,
+                adjusted=self.request.adjusted,
                 report=self._report,
             )
             self.plan = await plan_series(
@@ -219,7 +220,11 @@ class SeriesFetch:
                 end=chunk.until_time,
                 duration=chunk.duration,
                 bar_size=bar_size(plan.series.spec),
-                what=what_to_show(plan.series.spec, self._known.info["sec_type"]),
+                what=what_to_show(
+                    plan.series.spec,
+                    self._known.info["sec_type"],
+                    adjusted=self.request.adjusted,
+                ),
                 regular_hours=plan.hours == "regular",
                 report=self._report,
             )

@@ -16,6 +16,7 @@ from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Event, Report, ignore
 from catalog.files import Asked
 from catalog.layout import folder_name
+from catalog.origin import is_adjusted, origin_of
 from catalog.rewriting import Rewrite
 from catalog.root import PRIVATE
 from catalog.series import NANOS_PER_SECOND, Series
@@ -108,7 +109,8 @@ async def rebuild(
     start, end = (_typed(moment, series) for moment in (covered[0][0], covered[-1][1] - 1))
     aside = await asyncio.to_thread(_open_aside, catalog.root, series)
     try:
-        request = FetchRequest((typed_id,), series.spec, start, end, hours)
+        adjusted = is_adjusted(await asyncio.to_thread(lambda: catalog.origin))
+        request = FetchRequest((typed_id,), series.spec, start, end, hours, adjusted=adjusted)
         summary = await fetch_each(
             [request], catalog=aside, session=session, clock=clock, report=report, pause=pause
         )
@@ -124,7 +126,7 @@ async def rebuild(
             tuple(answered),
             hours or "regular",
             con_id,
-            "simulated" if session.state.simulated else "real",
+            origin_of(simulated=session.state.simulated, adjusted=adjusted),
             clock().isoformat(),
         )
         await write(lambda tell: _put_in_place(catalog, series, bars, answer, tell), report)
@@ -152,6 +154,7 @@ def _requests(catalog: Catalog, series: Sequence[Series], report: Report) -> lis
                 None,
                 catalog.hours(one),
                 recheck=True,
+                adjusted=is_adjusted(catalog.origin),
             )
         )
     return requests

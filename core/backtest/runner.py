@@ -11,6 +11,7 @@ from typing import Any
 from catalog import workers
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report, as_record
+from catalog.origin import is_simulated
 from catalog.series import NANOS_PER_SECOND
 from core.backtest.checks import refuse_unsound, warnings_before
 from core.backtest.data import InstrumentData as InstrumentData
@@ -183,7 +184,7 @@ def _result(
     venues: Sequence[VenueDetected],
     outcome: Outcome | QuarterdeckError,
 ) -> RunResult:
-    run_id, simulated = task.folder.name, task.data.origin == "simulated"
+    run_id, simulated = task.folder.name, is_simulated(task.data.origin)
     times = started.isoformat(), datetime.now(UTC).isoformat()
     if isinstance(outcome, QuarterdeckError):
         return RunResult(

@@ -69,8 +69,11 @@ def bar_size(spec: BarSpec) -> str:
     return name
 
 
-def what_to_show(spec: BarSpec, sec_type: str) -> str:
-    """IBKR's word for the price that bars of a kind of contract are made of."""
+def what_to_show(spec: BarSpec, sec_type: str, *, adjusted: bool = False) -> str:
+    """IBKR's word for the price that bars of a kind of contract are made of; `adjusted` for
+    dividends as well as for splits."""
+    if adjusted:
+        return "ADJUSTED_LAST"
     if spec.side == "LAST" and sec_type == "CRYPTO":
         return "AGGTRADES"
     return {"LAST": "TRADES", "MID": "MIDPOINT", "BID": "BID", "ASK": "ASK"}[spec.side]
@@ -95,18 +98,22 @@ def plan_until_now(
     start, end = missing[0][0], missing[-1][1]
     reach = int(now.timestamp()) - start // NANOS_PER_SECOND
     if reach * NANOS_PER_SECOND > _LONGEST_UNTIL_NOW * spec.nanos:
-        days = _LONGEST_UNTIL_NOW * spec.nanos // _NANOS_PER_DAY
         raise WrongInput(
             "the range begins too long ago for bars of this size",
             "IBKR gives continuous futures and adjusted prices only up to now, in one answer",
-            f"begin {days:,} days ago at most, or ask for longer bars",
+            f"begin {_LONGEST_UNTIL_NOW * spec.nanos // _NANOS_PER_DAY:,} days ago at most, or ask "
+            "for longer bars",
         )
     longest = _table()["longest"]
     if reach <= longest["seconds"] and spec.nanos <= longest["seconds_largest_bar"] * 10**9:
         duration = f"{reach} S"
     else:
-        days = -(-reach // 86_400) + 1  # there are no more sessions than days
-        duration = _days_duration(days, days)
+        # There are no more sessions than days; one may begin on the evening before its date.
+        last = int(now.timestamp()) * NANOS_PER_SECOND // _NANOS_PER_DAY
+        days = np.arange(start // _NANOS_PER_DAY - 1, last + 1)
+        duration = (
+            _days_duration(len(days), len(days)) if spec.intraday else _dated_duration(days, spec)
+        )
     return [Chunk(start, end, None, duration, sessions.expected_bars((start, end), spec))]
 
 

@@ -35,6 +35,10 @@ def fetch(
         Literal["regular", "all"] | None,
         typer.Option(help="Regular or all trading hours; left out: what suits the instrument."),
     ] = None,
+    adjusted: Annotated[
+        bool,
+        typer.Option("--adjusted", help="Prices adjusted for dividends, in their own catalog."),
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only tell what would be requested and what it takes.")
     ] = False,
@@ -67,7 +71,7 @@ def fetch(
             "without them there is nothing to ask for",
             "write for example: quarterdeck fetch AAPL --bars 1-MINUTE-LAST --start 2026-01-05",
         )
-    request = FetchRequest(tuple(ids), BarSpec.parse(bars), start, end, hours)
+    request = FetchRequest(tuple(ids), BarSpec.parse(bars), start, end, hours, adjusted=adjusted)
 
     async def work(workspace: Workspace) -> int:
         if plan:
