@@ -147,7 +147,7 @@ async def test_a_profile_is_changed_and_switched_to(tmp_path: Path, gateway_port
         await shown.press("ctrl+u", *"127.0.0.1:4444", "enter")
         await shown.shows("127.0.0.1:4444")
         await shown.press("u")
-        await shown.until(lambda: "always" in line_of("paper-gateway", shown.text))
+        await shown.until(lambda: "by default" in line_of("paper-gateway", shown.text))
         await shown.press("enter")
         await shown.until(lambda: shown.app.next_profile == "paper-gateway")
         assert "4444" in shown.workspace.home.settings_file.read_text()

@@ -190,9 +190,13 @@ class CatalogScreen(BaseScreen):
         spec = chosen[0].series.spec if chosen else None
         ids = tuple(one.series.instrument_id for one in chosen if one.series.spec == spec)
         await self.deck.go_with("fetch", ids, spec)
-        if len(chosen) == 1 and self._detail is not None and self._detail.summary == chosen[0]:
+        if len(chosen) == 1 and self.workspace is not None:
+            catalog = self.workspace.catalog
+            detail = self._detail
+            if detail is None or detail.summary != chosen[0]:
+                detail = await asyncio.to_thread(read_detail, catalog, chosen[0])
             form = self.app.screen.query_one(FetchForm)
-            form.field("start").value, form.field("end").value = missing_range(self._detail)
+            form.field("start").value, form.field("end").value = missing_range(detail)
 
     async def action_backtest(self) -> None:
         """Go to Backtest with this series filled in."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column("profile"),
-    Column("endpoint", flexible=True),
+    Column("endpoint"),
     Column("kind"),
     Column(""),
 )
@@ -39,7 +39,7 @@ class Profiles(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", tooltip="Change where its gateway listens"),
-        Binding("u", "use", "use always", tooltip="Take it where none is named"),
+        Binding("u", "use", "by default", tooltip="Take it where none is named"),
         Binding("escape,q", "dismiss", "close"),
     ]
 
@@ -51,7 +51,7 @@ class Profiles(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(id="profiles", classes="dialog") as dialog:
             dialog.border_title = "Profiles"
-            dialog.border_subtitle = "enter switch  e edit  u use always  esc close"
+            dialog.border_subtitle = "enter switch  e edit  u by default  esc close"
             yield ProfileTable(*_COLUMNS, id="profile-table", filters=False, sorts=False)
 
     async def on_mount(self) -> None:
@@ -69,7 +69,10 @@ class Profiles(ModalScreen[str]):
         endpoint = "a simulator of its own" if one.simulated else f"{one.host}:{one.port}{client}"
         words = [
             word
-            for word, holds in (("open", one.name == self._current), ("always", one.name == usual))
+            for word, holds in (
+                ("open", one.name == self._current),
+                ("by default", one.name == usual),
+            )
             if holds
         ]
         cells = (
