@@ -13,7 +13,9 @@ from nautilus_trader.common import (
     logger_flush,
     logging_sync_to_disk,
 )
+from nautilus_trader.model import Bar
 
+from catalog.errors import DataUnavailable
 from core.backtest.accounts import Accounts
 from core.backtest.currencies import Rates, purse, read_rates
 from core.backtest.feed import windows
@@ -60,8 +62,8 @@ class Simulation:
         self._began = time.perf_counter()
         self.engine = self._engine()
         self._seconds = 0.0
-        self._reached = task.data.interval[1]
-        self._stopped = False
+        self._reached = 0
+        self._stopped = ""
 
     def run(self, send: Callable[[Progress], None]) -> None:
         """Feed the engine to the end, until it is asked to stop, or to the first exception, which
@@ -69,24 +71,53 @@ class Simulation:
         streams = [stream for each in self.traded for stream in each.feed.streams]
         total, done = sum(len(stream) for stream in streams), 0
         for window in windows(streams):
-            for bars in window:
-                self.engine.add_data(bars)
-                done += len(bars)
-            reached = max(bars[-1].ts_init for bars in window)
-            self.engine.run(streaming=True)
-            self.engine.clear_data()
-            self._failure.raise_again()
-            self.task.limits.heard()
-            self._stopped = done < total and self.task.stop.exists()
+            done += self._feed(window)
+            if done < total and not self._stopped and self._asked_to_stop():
+                self._stopped = "cancelled"
             self._seconds = time.perf_counter() - self._began
-            ended = self._stopped or done == total
-            send(Progress(done, total, self._seconds, reached, ended))
-            if self._stopped:
-                self.task.stop.unlink()
-                self._reached = reached
+            if done == total or self._stopped:
+                send(Progress(done, total, self._seconds, self._reached, ended=True))
                 break
+            send(Progress(done, total, self._seconds, self._reached))
         self.engine.end()
         self._failure.raise_again()
+        self.task.stop.unlink(missing_ok=True)
+
+    def _feed(self, window: list[list[Bar]]) -> int:
+        """Let the engine process a window of bars; how many of them it took."""
+        before, count = self.engine.iteration, sum(len(bars) for bars in window)
+        for bars in window:
+            self.engine.add_data(bars)
+        self.engine.run(streaming=True)
+        self.engine.clear_data()
+        self._failure.raise_again()
+        self.task.limits.heard()
+        # After a strategy's `shutdown_system` the engine takes no bar any more, silently.
+        taken = min(self.engine.iteration - before, count)
+        if taken < count:
+            self._stopped = "the strategy shut it down"
+            stamps = sorted(bar.ts_init for bars in window for bar in bars)
+            self._reached = stamps[taken - 1] if taken else self._reached
+            self._refuse_unbegun()
+            return taken
+        self._reached = max(bars[-1].ts_init for bars in window)
+        return taken
+
+    def _asked_to_stop(self) -> bool:
+        return self._begun() and self.task.stop.exists()
+
+    def _refuse_unbegun(self) -> None:
+        if not self._begun():
+            raise DataUnavailable(
+                f"{self.task.spec.strategy} shut the run down before its start",
+                "it did so while it warmed up, or before each instrument had a bar",
+                "look for shutdown_system in the strategy",
+            )
+
+    def _begun(self) -> bool:
+        """Whether there is something of each instrument to value."""
+        span = self.task.data.interval[0], self._reached
+        return all(len(each.feed.seen.between(*span)[0]) for each in self.traded)
 
     def holdings(self) -> list[Holding]:
         """What each instrument is valued by, as far as the run came."""

@@ -62,7 +62,8 @@ class Holding:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What the engine leaves: `cash` is that of all its accounts by currency, `purse` what it
-    began as, `balances` how it came to that, `strategy` the hash of the strategy's source."""
+    began as, `balances` how it came to that, `strategy` the hash of the strategy's source,
+    `stopped` why it ended before its last bar, if it did."""
 
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
@@ -72,7 +73,7 @@ class Ended:
     rates: Rates
     balances: tuple[Balance, ...] = ()
     strategy: str = ""
-    stopped: bool = False
+    stopped: str = ""
 
 
 def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended: Ended) -> Outcome:
@@ -112,7 +113,7 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended
         tuple(warnings),
         (*_notes(task, tuple(venues)), *ended.purse.notes),
         Fingerprint.of(task.spec, task.data, ended.strategy),
-        ended.stopped,
+        bool(ended.stopped),
     )
 
 
@@ -186,7 +187,9 @@ def _about_the_end(task: Task, equity: Equity, ended: Ended) -> Iterator[str]:
             datetime.fromtimestamp(int(moment) // NANOS_PER_SECOND, UTC)
             for moment in (equity.ts[-1], task.data.interval[1])
         )
-        yield f"partial: stopped at {last:%Y-%m-%d %H:%M}, before {wanted:%Y-%m-%d %H:%M} UTC"
+        yield (
+            f"partial: {ended.stopped} at {last:%Y-%m-%d %H:%M}, before {wanted:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _about_instruments(task: Task) -> Iterator[str]:

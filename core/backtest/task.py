@@ -56,7 +56,7 @@ class Outcome:
     notes: tuple[str, ...]
     fingerprint: Fingerprint
     stopped: bool = False
-    """Whether it was asked to end before all bars were processed."""
+    """Whether it ended before all bars were processed."""
 
 
 def perform(task: Task, *, send: Callable[[Progress], None]) -> Outcome:

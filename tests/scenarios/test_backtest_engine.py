@@ -339,7 +339,7 @@ async def test_cancelling_keeps_what_was_done_and_calls_it_partial(tmp_path: Pat
     partial = store.load(kept.run_id)
     assert 0 < partial.metrics.bars < 200_000
     assert partial.equity.ts.tolist() == bars.ts[: partial.metrics.bars].tolist()
-    assert partial.result.warnings[0].startswith("partial: stopped at ")
+    assert partial.result.warnings[0].startswith("partial: cancelled at ")
     whole = await run_backtest(spec, data, store, report=ignore)
     assert partial.fills == whole.fills[: len(partial.fills)]
     assert len(partial.fills) < len(whole.fills)

@@ -467,6 +467,36 @@ async def test_a_process_that_is_left_is_told_with_its_last_words(tmp_path: Path
     assert "about to leave" in told.reason
 
 
+async def test_a_strategy_that_shuts_the_run_down_leaves_a_partial_one(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write(
+        folder,
+        "leaving",
+        """
+        from nautilus_trader.model import BarType
+        from nautilus_trader.trading import Strategy
+
+        class Leaving(Strategy):
+            def __init__(self, bars: BarType):
+                super().__init__()
+                self.bars = bars
+
+            def on_start(self):
+                self.subscribe_bars(self.bars)
+
+            def on_bar(self, bar):
+                if bar.close.as_double() == 99:
+                    self.shutdown_system("enough")
+        """,
+    )
+    done = await run(tmp_path, folder, "leaving")
+    assert done.result.state == "partial"
+    assert done.metrics.bars == 3
+    assert done.result.warnings[0].startswith(
+        "partial: the strategy shut it down at 2024-01-02 14:33"
+    )
+
+
 async def test_a_cancel_that_a_strategy_does_not_hear_ends_it_all_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     write(folder, "failing", FAILING)
