@@ -163,10 +163,11 @@ async def test_a_sweep_shows_its_runs_best_first_and_as_a_heatmap(
         await shown.press("enter")
         await shown.shows("done, 4 of 4 runs", "fast_period ↓  slow_period →", seconds=20.0)
         swept = shown.app.screen.query_one("#swept", ResultTable)
-        best = shown.workspace.runs.list(Search(sort="total_return", starred=False))
+        best = shown.workspace.runs.list(Search(sort="total_return"))
         of_sweep = [run for run in best if run.result.sweep]
         assert len(of_sweep) == 4
-        assert swept.cursor_key == of_sweep[0].run_id
+        await shown.press("g")
+        await shown.until(lambda: swept.cursor_key == of_sweep[0].run_id, "the best one on top")
         await shown.press("enter")
         view = shown.app.screen.query_one(ResultView)
         await shown.until(lambda: view.run is not None and view.run.run_id == of_sweep[0].run_id)
