@@ -12,7 +12,8 @@ from typing import ClassVar
 from catalog.errors import CatalogUnusable
 from catalog.events import Event
 from core.fetch_plan import SeriesPlan
-from core.turns import OPEN_REQUESTS, SMALL_BAR
+from core.ibkr.pacing_rules import open_limit, rules
+from core.turns import SMALL_BAR
 
 BYTES_A_BAR = 24
 """Of bars of a liquid stock, whose prices and volumes compress worst."""
@@ -21,9 +22,7 @@ BYTES_A_FILE = 20_000
 
 # Room for the file that is written anew before the old one goes, and for everybody else.
 _KEPT_FREE = 100_000_000
-_SECONDS_A_REQUEST = 2.0
-# IBKR: 60 requests in ten minutes for bars of 30 seconds and less, BID and ASK among them once.
-_SMALL_REQUESTS, _SMALL_SECONDS = 60, 600.0
+_SECONDS_A_REQUEST = 2.0  # what a gateway usually takes for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,14 @@ def estimate(plans: Iterable[SeriesPlan]) -> Estimate:
         requests,
         bars,
         max(
-            -(-requests // OPEN_REQUESTS) * _SECONDS_A_REQUEST,
-            (max(small - 1, 0) // _SMALL_REQUESTS) * _SMALL_SECONDS,
+            -(-requests // open_limit()) * _SECONDS_A_REQUEST,
+            *(
+                max((small if rule.applies == "small" else requests) - 1, 0)
+                // rule.limit
+                * rule.seconds
+                for rule in rules()
+                if rule.scope == "gateway"
+            ),
         ),
         bars * BYTES_A_BAR + sum(BYTES_A_FILE for plan in plans if plan.chunks),
     )
