@@ -66,6 +66,7 @@ class Ledger:
                 raise CatalogUnusable(f"the ledger {path} cannot be opened", str(error)) from error
             put_aside(path)
             self._connection = connect(path)
+        self._wal = self._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
     def close(self) -> None:
         """Give the file back; the ledger cannot be used after it."""
@@ -73,12 +74,18 @@ class Ledger:
             self._connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All statements inside are kept, or none; one inside another belongs to the outer."""
+    def transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
+        """All statements inside are kept, or none; one inside another belongs to the outer.
+
+        What is not `lasting` does not wait for the disk: a power cut may take it back, whole. That
+        is for what the files say again.
+        """
         with self._guard, self._told():
             if self._connection.in_transaction:
                 yield self._connection
                 return
+            level = "FULL" if lasting or not self._wal else "NORMAL"
+            self._connection.execute(f"PRAGMA synchronous = {level}")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -168,7 +175,7 @@ class Ledger:
         files = list(files)
         removed = [(str(path.relative_to(root)),) for path in gone]
         unsigned = [(str(one.path.relative_to(root)),) for one in files if one.asked is None]
-        with self.transaction() as connection:
+        with self.transaction(lasting=checked) as connection:
             if not checked:
                 connection.executemany(_LOSE, removed + unsigned)
             connection.executemany("DELETE FROM bar_files WHERE path = ?", removed)
@@ -233,7 +240,7 @@ class Ledger:
         self, path: Path, size: int, mtime_ns: int, definitions: list[dict[str, Any]]
     ) -> None:
         """Take over what an instrument file holds; `path` is relative to the root."""
-        with self.transaction() as connection:
+        with self.transaction(lasting=False) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO instrument_files VALUES (?, ?, ?, ?, ?)",
                 (str(path), str(path.parent), size, mtime_ns, json.dumps(definitions)),
