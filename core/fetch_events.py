@@ -66,6 +66,24 @@ class DataBegin(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NoLongerKept(Event):
+    """The broker keeps bars this short only from here on, ns UTC; none before are asked for, and
+    what lies there does not count as answered."""
+
+    channel: ClassVar[str] = "fetch"
+    level: ClassVar[Level] = Level.WARNING
+
+    series: Series
+    begin: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.series}: the broker keeps bars of 30 seconds and less for six months, "
+            f"from {_moment(self.begin):%Y-%m-%d} on: those before are not asked for"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarUsed(Event):
     """The broker told no sessions of an instrument: those of a calendar stand in."""
 

@@ -16,8 +16,16 @@ from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.asking import PatientBroker
-from core.fetch_events import CalendarUsed, DataBegin, FetchPlanned
-from core.ibkr.chunks import BARS_A_REQUEST, Chunk, bar_size, plan, plan_until_now, what_to_show
+from core.fetch_events import CalendarUsed, DataBegin, FetchPlanned, NoLongerKept
+from core.ibkr.chunks import (
+    BARS_A_REQUEST,
+    Chunk,
+    bar_size,
+    kept_since,
+    plan,
+    plan_until_now,
+    what_to_show,
+)
 from core.ibkr.contracts import parse_id
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
@@ -60,8 +68,8 @@ class FetchRequest:
 @dataclass(frozen=True, slots=True)
 class SeriesPlan:
     """The requests for one series. `wanted` is None when the market was closed in all of the
-    range; `barren` is what lies before the broker's first data; `recheck` is what is held and asked
-    for again."""
+    range; `barren` is what lies before the broker's first data, `gone` what it keeps no longer, of
+    which nobody says that there was none; `recheck` is what is held and asked for again."""
 
     series: Series
     hours: Hours
@@ -69,6 +77,7 @@ class SeriesPlan:
     wanted: Interval | None
     chunks: tuple[Chunk, ...] = ()
     barren: tuple[Interval, ...] = ()
+    gone: tuple[Interval, ...] = ()
     recheck: Interval | None = None
 
     @property
@@ -151,7 +160,12 @@ class _Planning:
         recheck = self._recheck(covered, wanted, sessions) if compared else None
         known = subtract(covered, [recheck]) if recheck else covered
         missing = coverage.missing(wanted, known, open_times)
-        nothing = replace(nothing, recheck=recheck)
+        since = kept_since(spec, self.now)
+        gone = tuple(intersect(missing, [(0, since)]))
+        if gone:
+            self.report(NoLongerKept(self.series, since))
+            missing = subtract(missing, list(gone))
+        nothing = replace(nothing, recheck=recheck, gone=gone)
         if self._ends_now:
             chunks = plan_until_now(missing, spec, sessions, self.now)
             return replace(nothing, chunks=tuple(chunks))

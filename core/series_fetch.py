@@ -309,7 +309,8 @@ class SeriesFetch:
             return "failed"
         if self._stored:
             return "stored"
-        return "nothing to do" if plan.recheck or not (plan.chunks or plan.barren) else "no data"
+        without_bars = plan.chunks or plan.barren or plan.gone
+        return "nothing to do" if plan.recheck or not without_bars else "no data"
 
     def _tell_progress(self, plan: SeriesPlan) -> None:
         total = max(plan.bars, self._received)

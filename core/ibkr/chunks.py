@@ -79,6 +79,15 @@ def what_to_show(spec: BarSpec, sec_type: str, *, adjusted: bool = False) -> str
     return {"LAST": "TRADES", "MID": "MIDPOINT", "BID": "BID", "ASK": "ASK"}[spec.side]
 
 
+def kept_since(spec: BarSpec, now: datetime) -> int:
+    """From which midnight on (ns UTC) the broker still has bars of this size; 0 for all time."""
+    kept = _table()["kept"]
+    if spec.nanos > kept["small_bar_seconds"] * NANOS_PER_SECOND:
+        return 0
+    today = int(now.timestamp()) * NANOS_PER_SECOND // _NANOS_PER_DAY
+    return (today + 1 - int(kept["days"])) * _NANOS_PER_DAY
+
+
 def plan(missing: list[Interval], spec: BarSpec, sessions: Sessions) -> list[Chunk]:
     """The requests for all missing intervals, in time order; none for closed time."""
     of_size = _intraday_chunks if spec.intraday else _dated_chunks

@@ -28,6 +28,7 @@ from core.fetch_events import (
     ConnectionBack,
     DataBegin,
     IdCorrected,
+    NoLongerKept,
     NothingToDo,
     PacingWait,
 )
@@ -264,6 +265,21 @@ async def test_what_reaches_back_before_the_first_data_is_asked_from_there_on(de
     assert desk.asked().count("historical_bars") == 1
     again = await desk.fetch("TSLA", "1-MINUTE-LAST", "2010-03-01", "2010-06-30")
     assert again.requests == 0
+
+
+async def test_seconds_older_than_six_months_are_not_asked_for(desk: Desk) -> None:
+    series = Series("AAPL.NASDAQ", BarSpec(30, "SECOND"))
+    old = await desk.fetch("AAPL", "30-SECOND-LAST", "2026-04-01", "2026-04-01")
+    assert (old.outcome, old.error, desk.asked().count("historical_bars")) == ("no data", None, 0)
+    assert [event.series for event in desk.told(NoLongerKept)] == [series]
+    assert desk.catalog.covered(series) == []
+
+    # 180 days before NOW it was Friday, the 22nd of May; the Monday after was a holiday.
+    both = await desk.fetch("AAPL", "30-SECOND-LAST", "2026-05-22", "2026-05-26")
+    assert (both.outcome, both.bars) == ("stored", 780)
+    ((start, _),) = desk.catalog.covered(series)
+    assert start == ns("2026-05-26T13:30")
+    assert [event.begin for event in desk.told(NoLongerKept)] == [ns("2026-05-23T00:00")]
 
 
 async def test_years_before_the_first_data_are_not_asked_for_day_by_day(desk: Desk) -> None:
