@@ -296,30 +296,29 @@ class QuarterdeckApp(App[None]):
 
         await self.push_screen(Help(self.screen))
 
-    async def open_profile(self, name: str) -> None:
-        """End, and begin again with another profile; asks first while jobs run."""
-        self.next_profile = name
-        await self.action_quit()
-
     async def action_quit(self) -> None:
         """End the program; asks first while jobs run."""
+        await self._leave("Quit while jobs run?", None)
+
+    async def open_profile(self, name: str) -> None:
+        """Leave this workspace for that of another profile; asks first while jobs run."""
+        await self._leave("Switch while jobs run?", name)
+
+    async def _leave(self, question: str, next_profile: str | None) -> None:
         from tui.screens.confirm import Confirm
+
+        def answered(leave: bool | None) -> None:
+            if leave:
+                self.next_profile = next_profile
+                self.exit()
 
         running = self.workspace.jobs.running if self.workspace else ()
         if not running:
-            self.exit()
+            answered(True)
             return
         titles = "\n".join(f"{job.kind} {job.title}" for job in running)
-
-        def answered(quit_now: bool | None) -> None:
-            if quit_now:
-                self.exit()
-            else:
-                self.next_profile = None
-
         await self.push_screen(
-            Confirm("Quit while jobs run?", f"They are cancelled; what is stored stays.\n{titles}"),
-            answered,
+            Confirm(question, f"They are cancelled; what is stored stays.\n{titles}"), answered
         )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

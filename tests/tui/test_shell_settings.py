@@ -143,3 +143,20 @@ main()
 def test_a_terminal_without_a_cursor_is_refused_in_words(tmp_path: Path) -> None:
     with terminal(tmp_path, 1, TERM="dumb") as shown:
         shown.wait_for(lambda: "told: The dashboard cannot draw on this terminal" in shown.text)
+
+
+def test_another_profile_is_opened_without_leaving_the_terminal(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    (tmp_path / "settings.toml").write_text(
+        f"[profiles.other]\nport = {gateway_port}\n[profiles.demo]\nsimulated = true\n"
+    )
+    with terminal(tmp_path, gateway_port) as shown:
+        shown.wait_for(lambda: "demo SIMULATED   ● connected" in shown.text)
+        os.write(shown._master, b"p")
+        shown.wait_for(lambda: "─ Profiles ─" in shown.text and "other" in shown.text)
+        os.write(shown._master, b"G\r")
+        shown.wait_for(lambda: "other SIMULATED   ● connected" in shown.text, 30)
+        os.write(shown._master, b"q")
+        shown.wait_for(lambda: shown.process.poll() is not None)
+        assert shown.process.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from contextlib import AsyncExitStack
@@ -52,6 +53,7 @@ async def _run(options: Options) -> int:
         options = replace(
             options, profile=app.next_profile, host=None, port=None, client_id=None, catalog=None
         )
+        gc.unfreeze()  # what the dashboard before kept may go
 
 
 async def _run_one(options: Options) -> QuarterdeckApp:

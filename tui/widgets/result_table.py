@@ -202,9 +202,10 @@ class ResultTable(FilteredView):
     def on_resize(self) -> None:
         self._fit()
         self._scroll_to_cursor()
+        self.refresh()
 
     def watch_show_vertical_scrollbar(self) -> None:
-        self.call_after_refresh(self._fit)
+        self.call_after_refresh(self.on_resize)
 
     def on_unmount(self) -> None:
         if self._arranging is not None:
