@@ -23,6 +23,7 @@ type Read = Callable[[Catalog, SeriesSummary], Iterator[Field]]
 
 _PIECES = 200
 _HOLES = 50
+_NOT_TOLD = ("info", "ts_event", "ts_init")
 _STYLES = {"held": "$text-success", "none": "dim", "missing": "$text-error"}
 
 
@@ -102,9 +103,9 @@ def _instrument(catalog: Catalog, summary: SeriesSummary) -> Iterator[Field]:
         return
     latest = versions[-1]
     for name, value in {**latest, **(latest.get("info") or {})}.items():
-        if name != "info" and value not in (None, "", []):
+        if name not in _NOT_TOLD and value not in (None, "", []):
             yield Field(name.replace("_", " "), str(value))
-    for one in versions:
-        since = moment(int(one["ts_init"])) if int(one["ts_init"]) else "all time"
-        yield Field("version in force from", since)
+    for at, one in enumerate(versions):
+        stored = moment(int(one["ts_init"]))
+        yield Field("version", f"since {stored}" if at else f"of {stored}, and for all time before")
     yield Field("asked as", ", ".join(catalog.aliases(instrument_id)) or "its own id")
