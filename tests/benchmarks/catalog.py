@@ -1,7 +1,8 @@
-"""The catalog: listing, persisting and reading for a chart, each against the bare way."""
+"""The catalog: listing, persisting, checking and reading for a chart, each against the bare way."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import tempfile
@@ -13,14 +14,16 @@ import pyarrow.parquet as pq
 
 from catalog import workers
 from catalog.files import Asked, write
+from catalog.health import check
 from catalog.layout import NANOS_PER_DAY, file_name, open_of, series_folder
 from catalog.made_instruments import made_instrument
 from catalog.series import BarSpec, Series
 from catalog.store import Catalog
 from tests.benchmarks.measure import Measurement
-from tests.benchmarks.workspaces import SERIES, random_minutes
+from tests.benchmarks.workspaces import SERIES, random_minutes, spec_of, workspace_with_minutes
 
 MANY, FILES = 5_000, 12
+SHORT = 60
 YEAR = 390 * 252
 ROUNDS = 7
 _SETTLING_S = 2.5
@@ -28,9 +31,14 @@ _SETTLING_S = 2.5
 
 
 def measure() -> list[Measurement]:
-    """Listing 5,000 series, storing 100,000 bars, reading a year of minutes."""
+    """Listing 5,000 series, a run among them, storing and checking 100,000 bars, reading a year of
+    minutes."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_listing(Path(folder) / "many"), *_bars(Path(folder))]
+        return [
+            *_listing(Path(folder) / "many"),
+            asyncio.run(_run_among_many(Path(folder) / "home")),
+            *_bars(Path(folder)),
+        ]
 
 
 def _listing(root: Path) -> list[Measurement]:
@@ -63,6 +71,46 @@ def _listing(root: Path) -> list[Measurement]:
     ]
 
 
+async def _run_among_many(home: Path) -> Measurement:
+    async with workspace_with_minutes(home, SHORT) as workspace:
+
+        async def median() -> float:
+            taken = []
+            for _ in range(ROUNDS):
+                started = time.perf_counter()
+                await workspace.backtest(spec_of(SHORT)).wait()
+                taken.append(time.perf_counter() - started)
+            return statistics.median(taken)
+
+        alone = await median()
+        await asyncio.to_thread(_make_many, workspace.catalog.root)
+        return Measurement(
+            f"{SHORT} cached bars among {MANY:,} series x {FILES} files, against alone",
+            await median(),
+            "s",
+            alone,
+            1.25,
+        )
+
+
+def _checking(root: Path) -> Measurement:
+    files = list((root / "data" / "bars").rglob("*.parquet"))
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    now_ns = time.time_ns()
+    check(root, now_ns=now_ns)  # asks the calendars, once
+    ours = _median(lambda: check(root, now_ns=now_ns, full=True))
+    bare = _median(lambda: [pq.read_table(path) for path in files])
+    return Measurement(
+        "a full check of 100,000 bars, against pyarrow reading them",
+        megabytes / ours,
+        "MB/s",
+        megabytes / bare,
+        0.1,
+        higher_is_better=True,
+        note=f"{megabytes:.1f} MB: pages, checksums, order, envelopes, sessions, jumps, hash",
+    )
+
+
 def _bars(folder: Path) -> list[Measurement]:
     bars = random_minutes(100_000)
     opens = open_of(bars.ts, SERIES.spec)
@@ -91,6 +139,7 @@ def _bars(folder: Path) -> list[Measurement]:
     bare = _median(lambda: [pq.read_table(path) for path in files])
     catalog.close()
     return [
+        _checking(folder / "ours-0"),
         Measurement(
             "100,000 bars stored and read back, against Nautilus' writer",
             statistics.median(ours),
