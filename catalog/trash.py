@@ -24,7 +24,7 @@ from catalog.exchange import Change, Transaction, from_lists, keep, transactions
 from catalog.layout import BARS, named_range
 from catalog.series import Series
 
-__all__ = ["Change", "Transaction", "Undone", "last_undoable", "transactions", "undo"]
+__all__ = ["Change", "Transaction", "Undone", "last_undoable", "transactions", "undo", "undoable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,15 @@ class Undone(Event):
 
 def last_undoable(root: Path) -> Transaction | None:
     """The latest transaction that was not taken back yet, if the trash still has one."""
+    return next(reversed(undoable(root)), None)
+
+
+def undoable(root: Path) -> list[Transaction]:
+    """The transactions that were not taken back yet and the trash still has, oldest first: each
+    undo takes the last one."""
     known = transactions(root)
     undone = {transaction.undoes for transaction in known}
-    open_ones = [one for one in known if one.undoes is None and one.id not in undone]
-    return open_ones[-1] if open_ones else None
+    return [one for one in known if one.undoes is None and one.id not in undone]
 
 
 def undo(root: Path, report: Report = ignore) -> Transaction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,19 +117,39 @@ def backfill(context: typer.Context) -> None:
     invocation.run(work)
 
 
-def undo(context: typer.Context) -> None:
+def undo(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be put back.")
+    ] = False,
+) -> None:
     """Take back the last repair step, deletion or import: what it replaced is put back."""
     invocation: Invocation = context.obj
+    output = invocation.output
 
     async def work(workspace: Workspace) -> int:
+        from catalog.trash import undoable
         from core.mending import undo_last
 
-        undone = await undo_last(workspace.catalog, invocation.output.event)
-        invocation.output.summary(
-            title=undone.title,
-            at=undone.at.isoformat(),
-            restored=undone.kept,
-            removed=[path for path, _, _ in undone.added],
+        steps = await asyncio.to_thread(undoable, workspace.catalog.root)
+        for one in steps[-1:]:
+            output.line(
+                f"the last of {len(steps):,} steps that can be undone: {one.title}, "
+                f"{one.at:%Y-%m-%d %H:%M} UTC"
+            )
+            output.line(f"puts back {len(one.kept):,} files, takes out {len(one.added):,}")
+            for path in one.kept:
+                output.line(f"  {path}")
+        if not (dry_run and steps):
+            await undo_last(workspace.catalog, output.event)
+        (last,) = steps[-1:]
+        output.summary(
+            done=not dry_run,
+            title=last.title,
+            at=last.at.isoformat(),
+            restored=last.kept,
+            removed=[path for path, _, _ in last.added],
+            steps=len(steps),
         )
         return 0
 
