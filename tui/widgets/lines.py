@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from catalog.events import Level
@@ -80,6 +80,7 @@ class LinePanel(FilteredView):
         self._shown: list[_Drawn] = []
         self._strips: list[Strip] = []
         self._cursor = 0
+        self._drawn_width = 0
         self._following = self.FOLLOWS
         self._from = Level.INFO
 
@@ -203,7 +204,21 @@ class LinePanel(FilteredView):
         self.virtual_size = Size(self.scrollable_size.width, len(self._strips) + told)
         if to_the_end:  # forced: the first overflow comes before the scrollbar is there
             self.scroll_end(animate=False, immediate=True, force=True)
-        self.refresh(self.size.region)  # not its border: that is a third of the bytes
+        self._refresh_lines()
+
+    def watch_scroll_y(self, _before: float, now: float) -> None:
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = now
+        self._refresh_lines()
+
+    def _refresh_lines(self) -> None:
+        """Draw again as far as text goes, and not the border: that halves the bytes."""
+        width, height = self.size
+        rows = self._strips[self.scroll_offset.y :][:height]
+        widest = max((row.cell_length for row in rows), default=0)
+        drawn, self._drawn_width = max(widest, self._drawn_width), widest
+        whole = self.has_focus or self.rows_in_view < height
+        self.refresh(Region(0, 0, width if whole else min(drawn, width), height))
 
     def _go(self, line: int) -> None:
         self._cursor = max(0, min(line, len(self._shown) - 1))

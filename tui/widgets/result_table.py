@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -285,7 +285,18 @@ class ResultTable(FilteredView):
         top = self.scroll_offset.y
         for at, (old, new) in enumerate(zip(before, rows, strict=True)):
             if old != new:
-                self.refresh_line(at + self._title_lines - top)
+                start, end = self._difference(old.cells, new.cells)
+                self.refresh(Region(start, at + self._title_lines - top, end - start, 1))
+
+    def _difference(self, old: tuple[Cell, ...], new: tuple[Cell, ...]) -> tuple[int, int]:
+        """The cells of the screen between which two rows differ."""
+        if len(old) != len(new) or len(new) == 1 < len(self._columns):
+            return 0, self.size.width
+        ends = list(accumulate(width + _GAP for width in self._widths))
+        changed = [at for at, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
+        if not changed:  # what the row stands for differs: its mark may
+            return 0, self.size.width
+        return ends[changed[0]] - self._widths[changed[0]] - _GAP, ends[changed[-1]] + _GAP
 
     def _fit(self) -> None:
         """Give the flexible column what the others leave."""
