@@ -94,7 +94,7 @@ async def fetched(
 @pytest.mark.parametrize(
     ("start", "latency"),
     [
-        pytest.param("2026-10-19", 0.05, id="month"),
+        pytest.param("2026-10-19", 0.05, id="month", marks=pytest.mark.endurance),
         pytest.param("2026-05-18", 0.4, id="half-year", marks=pytest.mark.endurance),
     ],
 )

@@ -123,6 +123,7 @@ async def test_the_log_follows_its_end_unless_the_reader_scrolled_up(tmp_path: P
         for number in range(30):
             log.write(Said(f"line {number}"))
         await shown.shows("line 29")
+        await shown.press("Z")
         panel.focus()
         await shown.until(lambda: panel.has_focus)
         await shown.press("g")
@@ -176,7 +177,8 @@ async def test_a_job_that_fails_on_its_own_screen_raises_no_toast(tmp_path: Path
         raise WrongInput("unknown symbol [XYZ]", "the broker knows no [XYZ]", "search for it")
 
     async with deck(tmp_path) as shown:
-        await shown.until(lambda: not shown.workspace.jobs.running, "the refused connection")
+        await shown.shows("✕ refused")
+        await shown.settles()
         await shown.press("3")
         await shown.shows("─ New fetch ")
         shown.workspace.jobs.start("fetch", "XYZ", fail)

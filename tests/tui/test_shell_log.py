@@ -72,12 +72,12 @@ async def test_v_shows_warnings_then_errors_then_all(tmp_path: Path) -> None:
 
 async def test_slash_searches_and_the_search_holds_for_new_lines(tmp_path: Path) -> None:
     async with log_in_focus(tmp_path) as (shown, _):
-        await shown.press("slash", *"gdx 3")
-        await shown.shows("chunk 3", "/gdx 3_  1 of ")
+        await shown.press("slash", *"unknown xyz")
+        await shown.shows("unknown symbol XYZ", "/unknown xyz_  1 of ")
         assert "chunk 4" not in log_lines(shown)
-        shown.workspace.jobs.log.write(Said("GDX.ARCA chunk 30 stored"))
+        shown.workspace.jobs.log.write(Said("XYZ is still unknown"))
         shown.workspace.jobs.log.write(Said("MSFT.NASDAQ chunk 31 stored"))
-        await shown.shows("chunk 30")
+        await shown.shows("XYZ is still unknown")
         assert "chunk 31" not in log_lines(shown)
         await shown.press("escape")
         await shown.shows("chunk 31")
