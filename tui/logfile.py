@@ -1,11 +1,13 @@
-"""The log file of the program: nothing is ever logged to the terminal the dashboard draws on."""
+"""What is written where: log records to a file, never to the terminal the dashboard draws on."""
 
 from __future__ import annotations
 
 import io
 import logging
+from contextlib import suppress
 from logging.handlers import MemoryHandler, RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
 _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _BUFFERED_LINES = 200
@@ -28,6 +30,35 @@ class LogStream(io.TextIOBase):
         if text.strip():
             self._logger.info("%s", text.rstrip())
         return len(text)
+
+
+class LastingStream(io.TextIOBase):
+    """The terminal's stream; once the line has dropped, what is written goes nowhere.
+
+    Textual writes in a thread, which an error would end; the program would then wait for ever to
+    hand it its last words.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def log_to(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from catalog.errors import WrongInput
 from core.home import Home
 from core.options import Options
 from tui.app import QuarterdeckApp
+from tui.logfile import LastingStream
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
@@ -37,7 +38,12 @@ def run_dashboard(options: Options) -> int:
             "set TERM to what the terminal is, such as xterm-256color",
             "or use the commands: quarterdeck --help",
         )
-    return asyncio.run(_run(options))
+    terminal = sys.__stderr__  # where Textual draws
+    try:
+        sys.__stderr__ = LastingStream(sys.stderr)  # type: ignore[assignment,misc]
+        return asyncio.run(_run(options))
+    finally:
+        sys.__stderr__ = terminal  # type: ignore[misc]
 
 
 async def _run(options: Options) -> int:
