@@ -18,9 +18,10 @@ from catalog.repair import plan, repair
 from catalog.series import Series
 from catalog.store import Catalog
 from catalog.trash import undo
+from tests.outside import SHARED
 from tests.scenarios.commands import Shell
 
-BROKEN = Path("/work/shared/data/trading_ntrader/broken_catalog")
+BROKEN = SHARED / "data/trading_ntrader/broken_catalog"
 AAPL_DAYS = Series.from_bar_type("AAPL.NASDAQ-1-DAY-LAST-EXTERNAL")
 
 pytestmark = pytest.mark.skipif(not BROKEN.exists(), reason="the broken catalog is not here")
