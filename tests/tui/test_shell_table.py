@@ -151,3 +151,12 @@ def test_numbers_sort_by_value_and_what_has_none_comes_last(
     found = [values[int(one.key)] for one in order]
     known = sorted((value for value in values if value is not None), reverse=descending)
     assert found == known + [None] * (len(values) - len(known))
+
+
+async def test_columns_stay_wide_only_as_long_as_nothing_is_cut_for_it() -> None:
+    job = "a job with a name of nearly forty letters"
+    async with table([row(job, "a text of nearly thirty letters")]) as (shown, rows):
+        await shown.shows("thirty letters")
+        assert job not in shown.text
+        rows.show([row(job, "done")])
+        await shown.shows(job)

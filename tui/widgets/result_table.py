@@ -17,11 +17,20 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.widgets.filtering import FilteredView
-from tui.widgets.table import Cell, Column, Order, Row, Sheet, arranged, cut_in_the_middle, gain
+from tui.widgets.table import (
+    GAP,
+    Cell,
+    Column,
+    Order,
+    Row,
+    Sheet,
+    arranged,
+    cut_in_the_middle,
+    gain,
+)
 
 __all__ = ["Cell", "Column", "ResultTable", "Row", "Sheet", "gain"]
 
-_GAP = 2
 _ARRANGED_AT_ONCE = 2_000
 """More rows than this are filtered and sorted in a thread."""
 
@@ -126,9 +135,7 @@ class ResultTable(FilteredView):
         """Show what was measured before; draws only lines that differ."""
         empty = self._empty if empty is None else empty
         if sheet.columns == self._columns and sheet.rows and self._rows:
-            # A column that became narrower and wider again would have all lines drawn each time.
-            widest = tuple(map(max, sheet.widths, self._sheet.widths))
-            sheet = replace(sheet, widths=widest)
+            sheet = self._as_wide_as_before(sheet)
         if (sheet, empty) == (self._sheet, self._empty):
             return
         self._sheet, self._empty = sheet, empty
@@ -292,11 +299,20 @@ class ResultTable(FilteredView):
         """The cells of the screen between which two rows differ."""
         if len(old) != len(new) or len(new) == 1 < len(self._columns):
             return 0, self.size.width
-        ends = list(accumulate(width + _GAP for width in self._widths))
+        ends = list(accumulate(width + GAP for width in self._widths))
         changed = [at for at, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
         if not changed:  # what the row stands for differs: its mark may
             return 0, self.size.width
-        return ends[changed[0]] - self._widths[changed[0]] - _GAP, ends[changed[-1]] + _GAP
+        return ends[changed[0]] - self._widths[changed[0]] - GAP, ends[changed[-1]] + GAP
+
+    def _as_wide_as_before(self, sheet: Sheet) -> Sheet:
+        """The sheet in columns that do not shrink, unless only narrower ones hold it whole.
+
+        A column that became narrower and wider again would have all lines drawn each time.
+        """
+        wide = replace(sheet, widths=tuple(map(max, sheet.widths, self._sheet.widths)))
+        room = self.scrollable_size.width
+        return sheet if sheet.width <= room < wide.width else wide
 
     def _fit(self) -> None:
         """Give the flexible column what the others leave."""
@@ -306,7 +322,7 @@ class ResultTable(FilteredView):
             widths[self._order.column] = max(widths[self._order.column], len(title) + 1)
         for at, column in enumerate(self._columns):
             if column.flexible:
-                others = sum(widths) - widths[at] + _GAP * len(widths)
+                others = sum(widths) - widths[at] + GAP * len(widths)
                 widths[at] = max(self.scrollable_size.width - others, 8)
         self._widths = widths
         told = self.size.height - self.rows_in_view
@@ -320,7 +336,7 @@ class ResultTable(FilteredView):
         for column, width, cell in zip_longest(self._columns, self._widths, cells):
             text = cut_in_the_middle(cell.text if cell else "", width)
             text = text.rjust(width) if column.number else text.ljust(width)
-            segments += [Segment(text, self._toned(cell, plain)), Segment(" " * _GAP, plain)]
+            segments += [Segment(text, self._toned(cell, plain)), Segment(" " * GAP, plain)]
         return segments[:-1]
 
     def _toned(self, cell: Cell | None, plain: Style) -> Style:

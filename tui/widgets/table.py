@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+GAP = 2
+"""Cells of the screen before each column."""
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 
 
@@ -69,6 +71,11 @@ class Sheet:
             for at, cell in enumerate(row.cells if len(row.cells) > 1 else ()):
                 widths[at] = max(widths[at], len(cell.text))
         return cls(tuple(columns), tuple(rows), tuple(widths))
+
+    @property
+    def width(self) -> int:
+        """How wide it is with nothing cut."""
+        return sum(self.widths) + GAP * len(self.widths)
 
 
 class Order(NamedTuple):
