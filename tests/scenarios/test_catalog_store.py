@@ -36,21 +36,6 @@ def catalog(tmp_path: Path) -> Catalog:
     return Catalog.open(tmp_path / "catalog")
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog with the AAPL instrument and nothing else."""
-    root = tmp_path_factory.mktemp("prepared") / "catalog"
-    Catalog.open(root).store_instrument(definition(AAPL), origin="simulated")
-    return root
-
-
-@pytest.fixture
-def aapl(prepared: Path, tmp_path: Path) -> Catalog:
-    root = tmp_path / "aapl"
-    shutil.copytree(prepared, root)
-    return Catalog.open(root)
-
-
 # Storing and reading
 
 

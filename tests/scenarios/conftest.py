@@ -1,0 +1,29 @@
+"""A catalog to begin with, for the scenarios of the catalog."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from catalog.store import Catalog
+from tests.scenarios.catalog_samples import AAPL, definition
+
+
+@pytest.fixture(scope="session")
+def only_aapl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a catalog with the AAPL instrument and nothing else."""
+    root = tmp_path_factory.mktemp("only-aapl") / "catalog"
+    catalog = Catalog.open(root)
+    catalog.store_instrument(definition(AAPL), origin="simulated")
+    catalog.close()
+    return root
+
+
+@pytest.fixture
+def aapl(only_aapl: Path, tmp_path: Path) -> Catalog:
+    """A catalog of its own with the AAPL instrument and nothing else."""
+    root = tmp_path / "aapl"
+    shutil.copytree(only_aapl, root)
+    return Catalog.open(root)
