@@ -14,6 +14,16 @@ class ScreenZone(tzinfo):
     def __init__(self, name: str) -> None:
         self._zone = ZoneInfo(name)
 
+    @property
+    def name(self) -> str:
+        """Its IANA name."""
+        return self._zone.key
+
+    @property
+    def word(self) -> str:
+        """Its name in the title of a column: `ET`, `UTC`, `Tokyo`."""
+        return zone_word(self.name)
+
     def choose(self, name: str) -> None:
         """Take another zone, by its IANA name."""
         self._zone = ZoneInfo(name)
@@ -32,6 +42,11 @@ class ScreenZone(tzinfo):
 
     def _in_zone(self, dt: datetime | None) -> datetime | None:
         return None if dt is None else dt.replace(tzinfo=self._zone)
+
+
+def zone_word(name: str) -> str:
+    """A time zone for the title of a column: `ET`, `UTC`, `Tokyo`."""
+    return _WORDS.get(name, name.rpartition("/")[2].replace("_", " "))
 
 
 EXCHANGE_ZONE = ScreenZone("America/New_York")

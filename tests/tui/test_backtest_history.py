@@ -7,7 +7,9 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +18,7 @@ from core.backtest.run_index import Search
 from core.backtest.spec import RunSpec
 from core.fetch import FetchRequest
 from core.options import Options
+from core.settings import Settings
 from core.workspace import Workspace
 from tests.tui.conftest import NOW
 from tests.tui.deck import SMALL, Deck, deck
@@ -86,6 +89,24 @@ async def test_marked_runs_are_compared_side_by_side(
         await shown.shows("return", " <")
         await shown.press("escape")
         await shown.shows("History")
+
+
+async def test_the_chosen_zone_rules_the_times_of_runs_and_is_named(
+    run_home: Path, tmp_path: Path, gateway_port: int
+) -> None:
+    async with runs(run_home, tmp_path, gateway_port) as shown:
+        await shown.shows("run (ET)")
+        shown.app.apply(Settings(zone="Asia/Tokyo"))
+        try:
+            await shown.press("1", "4")
+            started = shown.workspace.runs.list()[0].result.started
+            there = datetime.fromisoformat(started).astimezone(ZoneInfo("Asia/Tokyo"))
+            await shown.shows("run (Tokyo)", f"{there:%H:%M}")
+            # What is of one exchange stays in its zone.
+            await shown.press("t", "t", "t")
+            await shown.shows("entry (ET)")
+        finally:
+            shown.app.apply(Settings())
 
 
 async def test_runs_get_stars_notes_and_tags_and_are_found_by_them(

@@ -20,7 +20,7 @@ _ALWAYS = ("total_return", "sharpe", "max_drawdown")
 def columns(metric: str = "") -> tuple[Column, ...]:
     """The columns of the history, with the metric it is sorted by where it has none of its own."""
     return (
-        Column("run (ET)"),
+        Column(f"run ({EXCHANGE_ZONE.word})"),
         Column("strategy", flexible=True),
         Column("on"),
         Column("return", number=True),

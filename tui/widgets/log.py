@@ -14,7 +14,7 @@ _CHANNEL_WIDTH = 8
 
 
 class LogPanel(LinePanel):
-    """Shows the shared log of the jobs; times are New York's, as in the header."""
+    """Shows the shared log of the jobs; times are in the zone of the header."""
 
     def __init__(self) -> None:
         super().__init__("Log", id="log")

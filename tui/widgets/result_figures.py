@@ -53,12 +53,6 @@ def price(value: float | None, precision: int) -> str:
     return "" if value is None else f"{value:,.{precision}f}"
 
 
-def zone_word(zone: str) -> str:
-    """A time zone for the title of a column: `ET`, `UTC`, `Tokyo`."""
-    words = {"America/New_York": "ET", "US/Eastern": "ET", "America/Chicago": "CT"}
-    return words.get(zone, zone.rpartition("/")[2].replace("_", " "))
-
-
 def span(nanos: float | None) -> str:
     """A length of time in days, or hours below two days."""
     if nanos is None:

@@ -19,6 +19,7 @@ from tui.widgets.result_rows import (
     trade_sheet,
 )
 from tui.widgets.result_table import Sheet
+from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from core.backtest.analysis import Analysis
     from core.backtest.results import StoredRun
     from core.workspace import Workspace
-
-_SEVERAL_ZONES = "America/New_York"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +54,7 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
         _market(workspace.catalog, run, venue.instrument_id) for venue in run.result.venues
     )
     zones = {market.zone for market in markets}
-    zone = zones.pop() if len(zones) == 1 else _SEVERAL_ZONES
+    zone = zones.pop() if len(zones) == 1 else EXCHANGE_ZONE.name
     precisions = {market.instrument_id: market.precision for market in markets}
     return ShownRun(
         run,

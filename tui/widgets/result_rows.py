@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from catalog.events import Level
 from tui.widgets.lines import Line
-from tui.widgets.result_figures import money, price, units, zone_word
+from tui.widgets.result_figures import money, price, units
 from tui.widgets.result_table import Cell, Column, Row, Sheet, gain
+from tui.zone import zone_word
 
 if TYPE_CHECKING:
     from core.backtest.accounting import Fill, Position, Trade

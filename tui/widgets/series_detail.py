@@ -13,6 +13,7 @@ from catalog.errors import DataUnavailable, QuarterdeckError
 from tui.widgets.coverage import LEGEND, Coverage, CoverageStrip, ends, moment
 from tui.widgets.result_candles import Market, RunCandles
 from tui.widgets.series_table import size_text
+from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns
@@ -131,7 +132,7 @@ def _info(definition: Definition | None) -> dict[str, Any]:
 
 
 def _zone(definition: Definition | None) -> str:
-    return str(_info(definition).get("time_zone") or "America/New_York")
+    return str(_info(definition).get("time_zone") or EXCHANGE_ZONE.name)
 
 
 def _title(detail: Detail) -> Content:
