@@ -69,6 +69,19 @@ def test_the_catalog_lists_each_series_with_its_instrument(home: Path, closed_po
     )
     assert all(one["has_instrument"] for one in listed.summary["series"])
     assert listed.summary["origin"] == "simulated"
+    assert "SIMULATED" in Shell(home, closed_port).run("catalog", "list").out
+
+
+def test_the_catalog_shows_an_instrument_by_any_id_it_was_asked_for(
+    home: Path, closed_port: int
+) -> None:
+    shell = Shell(home, closed_port)
+    shown = shell.run("catalog", "show", "GDX.NASDAQ", "--json").summary
+    assert (shown["instrument_id"], shown["instrument"]["id"]) == ("GDX.ARCA", "GDX.ARCA")
+    assert [one["bars"] for one in shown["series"]] == ["1-MINUTE-LAST"]
+    assert "SIMULATED" in shell.run("catalog", "show", "GDX.ARCA").out
+    unknown = shell.run("catalog", "show", "NOPE")
+    assert (unknown.code, "NOPE is not in the catalog" in unknown.err) == (1, True)
 
 
 @pytest.mark.parametrize("typed_id", IDS)

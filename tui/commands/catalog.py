@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from catalog.errors import DataUnavailable
+from catalog.origin import is_simulated
 from catalog.series import Series
 from tui.commands.invocation import Invocation
 
@@ -46,21 +47,10 @@ def list_series(context: typer.Context) -> None:
 
     async def work(workspace: Workspace) -> int:
         found = await asyncio.to_thread(workspace.catalog.list_series)
-        invocation.output.table(
-            {
-                "instrument": False,
-                "bars": False,
-                "first (UTC)": False,
-                "last (UTC)": False,
-                "rows": True,
-                "gaps": True,
-                "KiB": True,
-                "health": False,
-            },
-            (_row(one) for one in found),
-        )
+        _print_series(found, invocation.output)
         if not found:
             invocation.output.line("nothing stored yet; get some with: quarterdeck fetch")
+        _print_origin(workspace, invocation.output)
         invocation.output.summary(
             catalog=str(workspace.catalog.root),
             origin=workspace.catalog.origin,
@@ -74,18 +64,29 @@ def list_series(context: typer.Context) -> None:
 @app.command()
 def show(
     context: typer.Context,
-    series: Annotated[str, typer.Argument(help="Such as AAPL.NASDAQ-1-MINUTE-LAST.")],
+    series: Annotated[
+        str, typer.Argument(help="Such as AAPL.NASDAQ-1-MINUTE-LAST, or an instrument's id.")
+    ],
 ) -> None:
     """Show one series: what is held, missing or closed when, which bars its sessions lack, and
-    its instrument with all versions."""
+    its instrument with all versions. For an instrument's id, its series and the instrument."""
     invocation: Invocation = context.obj
-    wanted = Series.from_bar_type(series.removesuffix("-EXTERNAL") + "-EXTERNAL")
 
     async def work(workspace: Workspace) -> int:
         from catalog.files import DamagedFile
         from catalog.stretches import coverage
 
         catalog, output = workspace.catalog, invocation.output
+        if (instrument_id := await asyncio.to_thread(catalog.alias, series)) is not None:
+            await _show_instrument(instrument_id, workspace, output)
+            return 0
+        if "-" not in series:
+            raise DataUnavailable(
+                f"{series} is not in the catalog",
+                f"{catalog.root} holds no instrument of that id",
+                "list what it holds with: quarterdeck catalog list",
+            )
+        wanted = Series.from_bar_type(series.removesuffix("-EXTERNAL") + "-EXTERNAL")
         found = await asyncio.to_thread(catalog.list_series)
         one = next((each for each in found if each.series == wanted), None)
         if one is None:
@@ -108,19 +109,53 @@ def show(
         if told is not None:
             _print_coverage(told, wanted, output)
         _print_instrument(versions, aliases, output)
+        _print_origin(workspace, output)
         output.summary(
             **_record(one),
             coverage=None if told is None else _coverage_record(told, wanted),
-            instrument=versions[-1] if versions else None,
-            versions=[
-                {"in_force_from": utc(int(each["ts_init"])), "definition": each}
-                for each in versions
-            ],
-            aliases=aliases,
+            **_instrument_record(versions, aliases),
         )
         return 0
 
     invocation.run(work)
+
+
+async def _show_instrument(instrument_id: str, workspace: Workspace, output: Output) -> None:
+    catalog = workspace.catalog
+    found = await asyncio.to_thread(catalog.list_series)
+    held = [one for one in found if one.series.instrument_id == instrument_id]
+    versions = await asyncio.to_thread(catalog.versions, instrument_id)
+    aliases = await asyncio.to_thread(catalog.aliases, instrument_id)
+    _print_series(held, output)
+    output.line()
+    _print_instrument(versions, aliases, output)
+    _print_origin(workspace, output)
+    output.summary(
+        instrument_id=instrument_id,
+        series=[_record(one) for one in held],
+        **_instrument_record(versions, aliases),
+    )
+
+
+def _print_series(found: Sequence[SeriesSummary], output: Output) -> None:
+    output.table(
+        {
+            "instrument": False,
+            "bars": False,
+            "first (UTC)": False,
+            "last (UTC)": False,
+            "rows": True,
+            "gaps": True,
+            "KiB": True,
+            "health": False,
+        },
+        (_row(one) for one in found),
+    )
+
+
+def _print_origin(workspace: Workspace, output: Output) -> None:
+    if is_simulated(workspace.catalog.origin):
+        output.line("SIMULATED data: no real market ever had these prices")
 
 
 def _print_coverage(told: Coverage, series: Series, output: Output) -> None:
@@ -161,6 +196,16 @@ def _print_instrument(versions: list[Definition], aliases: list[str], output: Ou
             "aliases": ", ".join(aliases),
         }
     )
+
+
+def _instrument_record(versions: list[Definition], aliases: list[str]) -> dict[str, object]:
+    return {
+        "instrument": versions[-1] if versions else None,
+        "versions": [
+            {"in_force_from": utc(int(each["ts_init"])), "definition": each} for each in versions
+        ],
+        "aliases": aliases,
+    }
 
 
 def _coverage_record(told: Coverage, series: Series) -> dict[str, object]:
