@@ -12,6 +12,7 @@ from catalog.coverage import Interval, intersect
 from catalog.errors import BrokerUnavailable, DataUnavailable, QuarterdeckError
 from catalog.events import Event, Level, Report
 from catalog.instruments import Definition
+from catalog.origin import is_adjusted
 from catalog.series import NANOS_PER_SECOND, BarSpec, PriceSide, Series
 from catalog.sessions import Sessions, calendar_sessions
 from catalog.store import Catalog
@@ -145,6 +146,9 @@ class Gathering:
         """Fetch, unless the run is to use the catalog alone; gives what went wrong."""
         if self._spec.source == "catalog":
             return None
+        # An adjusted catalog takes no raw prices, so that is what is asked for.
+        adjusted = is_adjusted(await asyncio.to_thread(lambda: self.catalog.origin))
+        request = replace(request, adjusted=adjusted)
         fetched = await fetch_series(
             request.ids[0],
             request,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from catalog.events import Event
 from catalog.series import BarSpec
 from core.backtest.results import StoredRun
 from core.backtest.spec import RunSpec
+from core.fetch import FetchRequest
 from core.options import Options
 from core.simulator.server import SimulatedGateway
 from core.workspace import Workspace
@@ -67,6 +69,22 @@ async def test_bars_of_the_session_before_are_fetched_to_warm_up_with(
     catalog_only, heard = await run(workspace, changed(warm_up=20, source="catalog"))
     assert catalog_only.fills == warm.fills
     assert not [event for event in heard if event.channel == "fetch"]
+
+
+async def test_a_run_in_an_adjusted_catalog_is_given_more_adjusted_bars(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    port, days = workspace.broker.endpoint.port, BarSpec(1, "DAY")
+    options = Options(profile="demo", home=tmp_path, port=port, now=NOW)
+    adjusted = await Workspace.open(options)
+    try:
+        held = FetchRequest(("IBM",), days, "2026-11-09", "2026-11-13", adjusted=True)
+        await adjusted.fetch(held).wait()
+        longer = changed(instruments=("IBM",), bars=days, start="2026-11-02", end="2026-11-17")
+        done, _ = await run(adjusted, longer)
+    finally:
+        await adjusted.close()
+    assert done.metrics.bars == 12
 
 
 async def test_a_euro_account_gets_its_rates_by_itself(workspace: Workspace) -> None:
