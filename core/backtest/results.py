@@ -92,11 +92,12 @@ class RunStore:
 
     def begin(self, now: datetime) -> Path:
         """Make the folder a run writes into until it is kept or discarded; its name is the run's
-        id. Folders of processes that died are swept away.
+        id, by which runs sort in the order they began, to the millisecond. Folders of processes
+        that died are swept away.
 
         Raises `CatalogUnusable` when nothing can be written.
         """
-        run_id = f"{now:%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+        run_id = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{uuid4().hex[:4]}"
         return self._staging(run_id)
 
     def keep(

@@ -128,6 +128,12 @@ def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
     assert [run.run_id for run in store.list()] == [second.run_id, first.run_id]
 
 
+def test_runs_of_one_second_are_listed_in_the_order_they_began(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    began = [keep_one(store, NOW.replace(microsecond=at * 1000)).run_id for at in (7, 45, 999)]
+    assert [run.run_id for run in store.list()] == began[::-1]
+
+
 def test_the_index_follows_the_folders(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     first, second = keep_one(store), keep_one(store, NOW.replace(hour=8))
