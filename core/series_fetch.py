@@ -97,7 +97,7 @@ class SeriesFetch:
         self._lookup: InstrumentLookup | None = None
         self._batches: Batches | None = None
         self._stored = 0
-        self._received = 0
+        self._answered = 0
         self._rejects: list[Reject] = []
 
     async def prepare(self) -> None:
@@ -202,9 +202,10 @@ class SeriesFetch:
             await self._revise(plan, bars, intersect([plan.recheck], [(start, chunk.end)]))
         assert self._batches is not None, "there are some for a plan"
         await self._batches.add(bars, (start, chunk.end))
-        self._received += len(bars)
+        rest = before(chunk, start, series.spec, plan.sessions)
+        self._answered += chunk.bars - (rest.bars if rest else 0)
         self._tell_progress(plan)
-        return before(chunk, start, series.spec, plan.sessions)
+        return rest
 
     async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
         """The answer to a chunk, and how many seconds the broker took for it."""
@@ -313,8 +314,8 @@ class SeriesFetch:
         return "nothing to do" if plan.recheck or not without_bars else "no data"
 
     def _tell_progress(self, plan: SeriesPlan) -> None:
-        total = max(plan.bars, self._received)
-        self._report(JobProgress(self._received, total, "bars", str(plan.series)))
+        """By the bars that were expected: of some spans there are fewer, which are answered too."""
+        self._report(JobProgress(self._answered, plan.bars, "bars", str(plan.series)))
 
     def _tell_end(self, plan: SeriesPlan, held: int) -> None:
         if self.error is not None:

@@ -255,6 +255,8 @@ async def test_before_the_first_data_there_is_none_and_it_is_not_asked_for_again
     fetched = await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-01", "2010-06-11")
     assert (fetched.outcome, fetched.error) == ("no data", None)
     assert desk.told(CalendarUsed)  # the broker has no schedule for that time
+    progress = desk.told(JobProgress)[-1]  # that there are none is an answer, too
+    assert progress.done == progress.total == 9
     again = await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-01", "2010-06-11")
     assert (again.outcome, again.requests) == ("nothing to do", 0)
 
