@@ -32,6 +32,7 @@ from catalog.errors import QuarterdeckError
 
 _PRELOADED = [
     "catalog.workers",
+    "multiprocessing.popen_forkserver",  # which a process that is unpickled stands on
     "nautilus_trader.backtest",
     "nautilus_trader.common",
     "nautilus_trader.execution",

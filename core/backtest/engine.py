@@ -160,7 +160,7 @@ class Simulation:
             engine.add_instrument(each.instrument)
         start = None if task.data.warm_from is None else task.data.interval[0]
         for strategy in self._loaded.instances(
-            self._loaded.read(task.spec.parameters),
+            task.parameters,
             self.accounts.markets(self.traded),
             lambda number: guarded(self._loaded.kind, failure, start, number),
         ):

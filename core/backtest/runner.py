@@ -115,12 +115,12 @@ async def run_backtest(
     """
     info = await asyncio.to_thread(library.find, spec.strategy)
     spec = replace(spec, strategy=info.name)
-    await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
+    parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     refuse_unsound(spec, data)
     log = _Log(report)
     venues = [detect_venue(each.definition, each.series[0]) for each in data.instruments]
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
-    task = Task(spec, data, staging, sweep, library.folders, limits)
+    task = Task(spec, parameters, data, staging, sweep, library.folders, limits)
     try:
         log.report(RunStarted(staging.name, spec.strategy, spec.instruments))
         for venue in venues:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from core.backtest.spec import RunSpec
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A run for a worker. It writes its tables into `folder`. `sweep` is the id of the sweep it
-    belongs to, if any. `strategy_folders` are where strategies of the user lie.
+    """A run for a worker. `parameters` are those of the spec, read as what they stand for. It
+    writes its tables into `folder`. `sweep` is the id of the sweep it belongs to, if any.
+    `strategy_folders` are where strategies of the user lie.
 
     A file `stop` in the folder asks it to end with what it has so far.
     """
 
     spec: RunSpec
+    parameters: Mapping[str, object]
     data: RunData
     folder: Path
     sweep: str = ""

@@ -78,7 +78,8 @@ def _task(data: RunData, count: int, folder: Path) -> Task:
         fees="zero",
     )
     first = data.interval[0]
-    return Task(spec, RunData(data.instruments, (first, first + count * SERIES.spec.nanos)), folder)
+    part = RunData(data.instruments, (first, first + count * SERIES.spec.nanos))
+    return Task(spec, _PARAMETERS, part, folder)
 
 
 def _stored(home: Path, count: int) -> RunData:

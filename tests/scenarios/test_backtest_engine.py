@@ -66,7 +66,7 @@ async def test_equity_is_nautilus_own_where_it_notes_it(
     held = market.instrument(tmp_path, bars, definition)
     data = market.run_of(held)
     spec = market.spec_for(data, "sma_crossover", "ibkr_fixed", trade_size=2)
-    task = Task(spec, data, tmp_path)
+    task = Task(spec, spec.parameters, data, tmp_path)
     noted, realized, ended = await workers.run(bare_backtest.snapshots, task)
     multiplier = float(str(definition.get("multiplier", 1)))
     marks = Marks(held.instrument_id, bars.ts, bars.price(bars.close), multiplier)
@@ -134,7 +134,7 @@ async def test_windows_of_any_size_hold_the_same_bars(tmp_path: Path) -> None:
         market.instrument(tmp_path, first, market.equity()),
         market.instrument(tmp_path, second, market.equity("IBM.NASDAQ")),
     )
-    task = Task(market.spec_for(data, "buy_and_hold"), data, tmp_path)
+    task = Task(market.spec_for(data, "buy_and_hold"), {}, data, tmp_path)
     whole = await workers.run(bare_backtest.windows_of, task, 1_000_000)
     assert len(whole) == 3_700
     for size in (1, 7, 700, None):
