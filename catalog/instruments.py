@@ -29,15 +29,18 @@ _FOLDERS = {
     "OptionContract": "option_contract",
     "OptionSpread": "option_spread",
     "CryptoOption": "crypto_option",
+    "CryptoOptionSpread": "crypto_option_spread",
     "CurrencyPair": "currency_pair",
     "IndexInstrument": "index_instrument",
     "Commodity": "commodity",
     "Cfd": "cfd",
     "CryptoPerpetual": "crypto_perpetual",
     "CryptoFuture": "crypto_future",
+    "CryptoFuturesSpread": "crypto_futures_spread",
     "PerpetualContract": "perpetual_contract",
     "TokenizedAsset": "tokenized_asset",
     "BinaryOption": "binary_option",
+    "BettingInstrument": "betting_instrument",
 }
 CLASS_FOLDERS = tuple(Path("data") / name for name in _FOLDERS.values())
 """Where instruments of each class stand, relative to the catalog's root."""

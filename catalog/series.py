@@ -16,6 +16,17 @@ _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400, "WEEK": 604
 _UNITS = get_args(Unit.__value__)
 _SIDES = get_args(PriceSide.__value__)
 _BAR_TYPE = re.compile(r"(?P<id>.+\..+?)-(?P<spec>\d+-[A-Z]+-[A-Z]+)-EXTERNAL")
+_AGGREGATION = r"(MILLISECOND|SECOND|MINUTE|HOUR|DAY|WEEK|MONTH|YEAR|RENKO|(TICK|VOLUME|VALUE)(_IMBALANCE|_RUNS)?)"
+_SOURCE = "(EXTERNAL|INTERNAL)"
+_NAUTILUS_BAR_TYPE = re.compile(
+    rf".+\..+-\d+-{_AGGREGATION}-(LAST|MID|BID|ASK|MARK)-{_SOURCE}(@\d+-{_AGGREGATION}-{_SOURCE})?"
+)
+
+
+def is_nautilus_bar_type(text: str) -> bool:
+    """Whether this names bars in Nautilus' grammar, also such as no `Series` is of: bars of ticks,
+    volume or mark prices, and those that Nautilus aggregates itself."""
+    return _NAUTILUS_BAR_TYPE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,7 +6,7 @@ dies of, much of what is told here in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,10 +22,10 @@ from catalog.columns import BarColumns
 from catalog.coverage import Interval
 from catalog.encoding import SCHEMA, content_hash, from_arrow, int64s, read_table
 from catalog.errors import QuarterdeckError
-from catalog.files import Asked, DamagedFile, held
+from catalog.files import FOOTER_KEY, Asked, DamagedFile, held
 from catalog.layout import folder_name, named_range, open_of
 from catalog.legacy import is_legacy, read_legacy
-from catalog.series import Series
+from catalog.series import Series, is_nautilus_bar_type
 from catalog.sessions import Hours, Sessions
 from catalog.stretches import describe
 
@@ -183,7 +183,10 @@ def load(path: Path) -> LoadedFile:
         if field.name not in schema.names or schema.field(field.name).type != field.type:
             raise Unusable("wrong_schema", f"no column '{field.name}' of {field.type}")
     try:
-        series = Series.from_bar_type(metadata[b"bar_type"].decode())
+        bar_type = metadata[b"bar_type"].decode()
+        if _is_of_others(bar_type, metadata):
+            raise Unusable("other_bars", path.name)
+        series = Series.from_bar_type(bar_type)
         if metadata.get(b"instrument_id", b"").decode() != series.instrument_id:
             raise ValueError(f"the instrument id is not that of {series}")
         if not 0 <= int(metadata[b"price_precision"]) <= 16:
@@ -217,6 +220,17 @@ def _readable_schema(path: Path) -> pa.Schema:
     if not rows:
         raise Unusable("empty_file", "0 rows")
     return schema
+
+
+def _is_of_others(bar_type: str, metadata: Mapping[bytes, bytes]) -> bool:
+    """Whether Nautilus knows such bars and we do not; a file of ours never holds any."""
+    if FOOTER_KEY.encode() in metadata or not is_nautilus_bar_type(bar_type):
+        return False
+    try:
+        Series.from_bar_type(bar_type)
+    except QuarterdeckError:
+        return True
+    return False
 
 
 def _load_legacy(path: Path) -> LoadedFile:

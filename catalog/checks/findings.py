@@ -14,7 +14,7 @@ from catalog.errors import WrongInput
 from catalog.series import NANOS_PER_SECOND, Series
 
 type Severity = Literal["error", "warning", "notice"]
-type Remedy = Literal["repair", "backfill", "fetch", "rebuild", "migrate", "look"]
+type Remedy = Literal["repair", "backfill", "fetch", "rebuild", "migrate", "look", "leave"]
 
 _ORDER = ("error", "warning", "notice")
 _REMEDIES = {
@@ -22,6 +22,7 @@ _REMEDIES = {
     "backfill": "quarterdeck catalog backfill",
     "migrate": "quarterdeck catalog migrate",
     "look": "look at it: nothing mends it by itself",
+    "leave": "nothing: they stay as they are",
 }
 
 
