@@ -31,7 +31,7 @@ class Cash:
     @classmethod
     def parse(cls, text: str) -> Cash:
         """Read `100000 USD`. Raises `WrongInput` for anything else, and for nothing or less."""
-        match = re.fullmatch(r"\s*(\S+)\s+([A-Za-z]{3})\s*", text)
+        match = re.fullmatch(r"\s*(\S+)\s+([A-Za-z]{3,5})\s*", text)
         try:
             amount = Decimal(match[1].replace(",", "").replace("_", "")) if match else Decimal(0)
         except InvalidOperation:
