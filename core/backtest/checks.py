@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import numpy as np
+
 from catalog.errors import WrongInput
 from catalog.layout import NANOS_PER_DAY
 from catalog.series import NANOS_PER_SECOND
@@ -13,6 +15,8 @@ from core.backtest.data import InstrumentData, RunData
 from core.backtest.fees import asset_kind
 from core.backtest.spec import RunSpec
 from core.backtest.venues import is_made_up
+
+_NANOS_PER_HOUR = 3_600 * NANOS_PER_SECOND
 
 
 def refuse_unsound(spec: RunSpec, data: RunData) -> None:
@@ -45,6 +49,7 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
                 f"{each.instrument_id} is synthetic: an import made it up as "
                 f"{each.definition['type']}, multiplier 1"
             )
+        yield from _about_days(each)
     if spec.account == "cash" and spec.leverage:
         yield "a cash account has no leverage: what was given is passed over"
     elif spec.leverage:
@@ -54,6 +59,23 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
         )
     if spec.fees == "ibkr_fixed" and any(each.definition is None for each in data.instruments):
         yield "fees are those of stocks where the instrument is synthetic"
+
+
+def _about_days(each: InstrumentData) -> Iterator[str]:
+    """A day's bar is stamped at its end in UTC. Where the next session has opened by then, it is
+    seen late beside bars of the day."""
+    for series in each.longer:
+        if series.spec.unit != "DAY" or each.sessions is None or not each.series[0].spec.intraday:
+            continue
+        opens, dates = each.sessions.opens, each.sessions.dates
+        following = np.searchsorted(dates, dates, "right")
+        late = (dates + 1) * NANOS_PER_DAY - opens[np.minimum(following, len(opens) - 1)]
+        hours = float(np.max(late[following < len(opens)], initial=0)) / _NANOS_PER_HOUR
+        if hours > 0:
+            yield (
+                f"{series}: a day is seen at its end in UTC, up to {hours:.1f} h after the next "
+                "session has opened"
+            )
 
 
 def _refuse_untradable(each: InstrumentData, start: int) -> None:

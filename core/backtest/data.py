@@ -23,8 +23,9 @@ class InstrumentData:
 
     `definition` is what Nautilus' `to_dict()` gives; None when there is none to be had, then the
     run makes a synthetic one. `series` begins with the one the strategy sees; for currencies its
-    BID and ASK follow when they are stored, and orders are filled on them. `files` are files of
-    any of these series that were checked. Without `sessions` a trading day is a calendar day in
+    BID and ASK follow when they are stored, and orders are filled on them. `longer` are series of
+    longer bars that the strategy asks for by a parameter. `files` are files of any of these series
+    that were checked. Without `sessions` a trading day is a calendar day in
     the exchange's time zone.
     """
 
@@ -33,6 +34,7 @@ class InstrumentData:
     series: tuple[Series, ...]
     files: tuple[Path, ...]
     sessions: Sessions | None = None
+    longer: tuple[Series, ...] = ()
 
     def files_of(self, series: Series) -> tuple[Path, ...]:
         """The files of one of the series."""

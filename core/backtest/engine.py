@@ -159,10 +159,11 @@ class Simulation:
         for each in self.traded:
             engine.add_instrument(each.instrument)
         start = None if task.data.warm_from is None else task.data.interval[0]
+        fed = {stream.series.bar_type for each in self.traded for stream in each.feed.streams}
         for strategy in self._loaded.instances(
             task.parameters,
             self.accounts.markets(self.traded),
-            lambda number: guarded(self._loaded.kind, failure, start, number),
+            lambda number: guarded(self._loaded.kind, failure, fed, start, number),
         ):
             engine.add_strategy(strategy)
         return engine

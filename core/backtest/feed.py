@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from nautilus_trader.model import Bar
 
 from catalog.coverage import Interval
 from catalog.errors import DataUnavailable
-from catalog.series import PriceSide
+from catalog.series import PriceSide, Series
 from core.backtest.data import InstrumentData
 from core.backtest.stream import Cursor, Stream, read_stream
 
@@ -31,7 +31,8 @@ class InstrumentFeed:
 
     `seen` is what the strategy sees and positions are valued at; `streams` is all the engine
     gets, those that orders fill on first, so that at one moment the market is there before the
-    strategy acts. `warnings` is what can mislead the reader of the result.
+    strategy acts. Longer bars come last; Nautilus lets the shortest of an instrument alone move
+    its market. `warnings` is what can mislead the reader of the result.
     """
 
     seen: Stream
@@ -40,7 +41,7 @@ class InstrumentFeed:
 
 
 def load(data: InstrumentData, interval: Interval) -> InstrumentFeed:
-    """Find an instrument's bars.
+    """Find an instrument's bars, the longer ones that the strategy asks for among them.
 
     Series without volume get one. MID, and a side without the other, are filled on stored BID and
     ASK where both are there for every bar, else on BID = ASK = what the strategy sees.
@@ -48,6 +49,26 @@ def load(data: InstrumentData, interval: Interval) -> InstrumentFeed:
     Raises `DataUnavailable` when there are no bars in the interval or a file cannot be used,
     `WrongInput` when files of a series do not go together.
     """
+    feed = _traded(data, interval)
+    longer = (_there(series, data, interval) for series in data.longer)
+    # Those of quotes lose their volume, as the MID that a strategy sees does.
+    told = (one if one.series.spec.side == "LAST" else one.with_volume(0) for one in longer)
+    return replace(feed, streams=(*feed.streams, *told))
+
+
+def _there(series: Series, data: InstrumentData, interval: Interval) -> Stream:
+    stream = read_stream(series, data.files_of(series), interval)
+    if stream is None:
+        raise DataUnavailable(
+            f"no bar of {series} closes in the range",
+            "the market was closed, or the range, with its warm-up, is shorter than one of them",
+            "choose a longer range, or another --warm-up",
+        )
+    return stream
+
+
+def _traded(data: InstrumentData, interval: Interval) -> InstrumentFeed:
+    """The feed of the bars of the run alone."""
     main, *others = (read_stream(one, data.files_of(one), interval) for one in data.series)
     if main is None:
         raise DataUnavailable(

@@ -73,7 +73,7 @@ def data_hashes(data: RunData) -> dict[str, str]:
             found[each.instrument_id] = _hash(
                 {key: one for key, one in each.definition.items() if key not in _SEVERAL_VERSIONS}
             )
-        for series in each.series:
+        for series in (*each.series, *each.longer):
             found[str(series)] = _bars_hash(each.files_of(series), data.fed)
     for rate in data.rates:
         found[str(rate.series)] = _bars_hash(rate.files, data.fed)
@@ -117,7 +117,7 @@ def _bar_hashes(paths: Sequence[Path], interval: Interval) -> Iterator[str]:
         if file.asked is not None and start < file.first and file.last <= end:
             yield file.asked.sha256
             continue
-        if len(bars := files.read(path).between(start, end)):
+        if len(bars := files.read_between(path, interval)):
             yield content_hash(bars)
 
 

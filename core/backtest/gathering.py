@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from catalog import workers
 from catalog.coverage import Interval, intersect
@@ -21,7 +21,7 @@ from core.backtest.spec import RunSpec
 from core.fetch import FetchRequest, fetch_series
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
-from core.ranges import TypedRange, resolve_range
+from core.ranges import read_range, resolve_range
 
 _OTHER_SIDE: dict[PriceSide, PriceSide] = {"BID": "ASK", "ASK": "BID"}
 _TOLD = 5
@@ -84,20 +84,39 @@ class SessionsUnknown(Event):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Bars over a range as it is typed."""
+
+    bars: BarSpec
+    start: str
+    end: str
+
+    @classmethod
+    def within(cls, bars: BarSpec, interval: Interval) -> _Wanted | None:
+        """The bars of an interval, from the one that is open at its start on. Days, weeks and
+        months are asked for by date, the last that is over at its end; None where none is."""
+        start, end = interval
+        if bars.intraday:
+            return cls(bars, _iso(start // bars.nanos * bars.nanos), _iso(end))
+        # A day is stamped a nanosecond before its end.
+        first, last = _day(start), _day(end + 1) - timedelta(days=1)
+        return cls(bars, str(first), str(last)) if first <= last else None
+
+
 class Gathering:
     """Gathers the data of one run from the catalog, and from the broker what it lacks."""
 
     def __init__(
         self,
         spec: RunSpec,
-        typed: TypedRange,
         catalog: Catalog,
         session: BrokerSession,
         clock: Clock,
         report: Report,
     ) -> None:
         self._spec = spec
-        self._typed = typed
+        self._own = _Wanted(spec.bars, spec.start, spec.end)
         self.catalog = catalog
         self._session = session
         self._clock = clock
@@ -105,9 +124,36 @@ class Gathering:
 
     async def instrument(self, typed_id: str) -> tuple[InstrumentData, Interval]:
         """One instrument with its files, and its range."""
-        refusal = await self._fetch(typed_id, self._spec.bars)
+        data, interval = await self._gathered(typed_id, self._own)
+        if data.definition is not None:
+            self._report(InstrumentChosen(data.instrument_id, _stored_at(data.definition)))
+        if data.definition is not None and data.definition["type"] == "CurrencyPair":
+            data = await self._with_quotes(data, interval)
+        return data, interval
+
+    async def longer(
+        self, each: InstrumentData, bars: BarSpec, interval: Interval
+    ) -> InstrumentData:
+        """The instrument with its bars of a longer span too, those that close in an interval."""
+        wanted = _Wanted.within(bars, interval)
+        if wanted is None:
+            return replace(each, longer=(*each.longer, Series(each.instrument_id, bars)))
+        found, _ = await self._gathered(each.instrument_id, wanted)
+        return replace(
+            each, longer=(*each.longer, *found.series), files=(*each.files, *found.files)
+        )
+
+    async def fetch(self, typed_id: str, bars: BarSpec, interval: Interval) -> None:
+        """Fetch what is missing in an interval beside the range of the run, where that is wanted
+        and possible; the log tells what was not."""
+        if (wanted := _Wanted.within(bars, interval)) is not None:
+            await self._asked(typed_id, wanted)
+
+    async def _gathered(self, typed_id: str, wanted: _Wanted) -> tuple[InstrumentData, Interval]:
+        """Bars of an instrument with their files, and their range."""
+        refusal = await self._fetch(typed_id, wanted)
         try:
-            data, interval = await asyncio.to_thread(self._stored, typed_id)
+            data, interval = await asyncio.to_thread(self._stored, typed_id, wanted)
         except DataUnavailable as lacking:
             if refusal is None:
                 raise
@@ -119,38 +165,26 @@ class Gathering:
         self._report(DataReady(data.series[0], len(data.files)))
         if data.sessions is None:
             self._report(SessionsUnknown(data.series[0]))
-        if data.definition is not None:
-            self._report(InstrumentChosen(data.instrument_id, _stored_at(data.definition)))
-        if data.definition is not None and data.definition["type"] == "CurrencyPair":
-            data = await self._with_quotes(data, interval)
         return data, interval
 
-    async def fetch(self, typed_id: str, bars: BarSpec, interval: Interval) -> None:
-        """Fetch what is missing in an interval beside the range of the run, where that is wanted
-        and possible; the log tells what was not."""
-        first, last = (datetime.fromtimestamp(ns // NANOS_PER_SECOND, UTC) for ns in interval)
-        start, end = first.isoformat(), last.isoformat()
-        if not bars.intraday:
-            start, end = str(first.date()), str(last.date() - timedelta(days=1))
-        await self._asked(FetchRequest((typed_id,), bars, start, end))
-
-    async def _fetch(self, typed_id: str, bars: BarSpec) -> BrokerUnavailable | None:
+    async def _fetch(self, typed_id: str, wanted: _Wanted) -> BrokerUnavailable | None:
         """Fetch what is missing, where that is wanted; gives why the broker could not be asked."""
-        spec = self._spec
-        error = await self._asked(FetchRequest((typed_id,), bars, spec.start, spec.end))
+        error = await self._asked(typed_id, wanted)
         if error is None or isinstance(error, BrokerUnavailable):
             return error
         raise error
 
-    async def _asked(self, request: FetchRequest) -> QuarterdeckError | None:
+    async def _asked(self, typed_id: str, wanted: _Wanted) -> QuarterdeckError | None:
         """Fetch, unless the run is to use the catalog alone; gives what went wrong."""
         if self._spec.source == "catalog":
             return None
         # An adjusted catalog takes no raw prices, so that is what is asked for.
         adjusted = is_adjusted(await asyncio.to_thread(lambda: self.catalog.origin))
-        request = replace(request, adjusted=adjusted)
+        request = FetchRequest(
+            (typed_id,), wanted.bars, wanted.start, wanted.end, adjusted=adjusted
+        )
         fetched = await fetch_series(
-            request.ids[0],
+            typed_id,
             request,
             catalog=self.catalog,
             session=self._session,
@@ -159,21 +193,22 @@ class Gathering:
         )
         return fetched.error
 
-    def _stored(self, typed_id: str) -> tuple[InstrumentData, Interval]:
+    def _stored(self, typed_id: str, wanted: _Wanted) -> tuple[InstrumentData, Interval]:
         instrument_id = self.catalog.alias(typed_id.strip().upper())
         if instrument_id is None:
-            raise self._lacking(typed_id, "the catalog holds nothing of it")
-        series = Series(instrument_id, self._spec.bars)
+            raise _lacking(typed_id, wanted, "the catalog holds nothing of it")
+        series = Series(instrument_id, wanted.bars)
         if not self.catalog.files(series):
-            raise self._lacking(instrument_id, f"the catalog holds no {series.spec} bars of it")
+            raise _lacking(instrument_id, wanted, f"the catalog holds no {series.spec} bars of it")
+        typed = read_range(wanted.start, wanted.end, wanted.bars, self._clock())
         definition = self.catalog.instrument(instrument_id)
         info = (definition or {}).get("info") or {}
-        span = self._typed.span(str(info.get("time_zone", "UTC")))
+        span = typed.span(str(info.get("time_zone", "UTC")))
         sessions = self.sessions(series, span)
         if sessions is None:
             interval = self._held(series, span)
         else:
-            interval = resolve_range(self._typed, self._spec.bars, sessions, self._clock())
+            interval = resolve_range(typed, wanted.bars, sessions, self._clock())
         if interval is None:
             raise DataUnavailable(
                 f"There are no bars of {instrument_id} in this range",
@@ -182,7 +217,7 @@ class Gathering:
             )
         missing = self.catalog.missing(series, interval, sessions)
         if missing and sessions is not None:
-            raise self._lacking(instrument_id, f"{series.spec} misses {_in_words(missing)}")
+            raise _lacking(instrument_id, wanted, f"{series.spec} misses {_in_words(missing)}")
         if definition is not None:
             definition = self.catalog.instrument(instrument_id, at=interval[0])
         files = self.catalog.checked_files(series, *interval)
@@ -214,11 +249,12 @@ class Gathering:
         """
         main = data.series[0]
         if main.spec.side in _OTHER_SIDE:
-            wanted = [_OTHER_SIDE[main.spec.side]]
-            await self._fetch(data.instrument_id, main.spec.with_side(wanted[0]))
+            sides = [_OTHER_SIDE[main.spec.side]]
+            other = replace(self._own, bars=main.spec.with_side(sides[0]))
+            await self._fetch(data.instrument_id, other)
         else:
-            wanted = list(_OTHER_SIDE)
-        return await asyncio.to_thread(self._add_held, data, wanted, interval)
+            sides = list(_OTHER_SIDE)
+        return await asyncio.to_thread(self._add_held, data, sides, interval)
 
     def _add_held(
         self, data: InstrumentData, sides: Sequence[PriceSide], interval: Interval
@@ -230,15 +266,15 @@ class Gathering:
         files = [file for one in series for file in self.catalog.checked_files(one, *interval)]
         return replace(data, series=(main, *series), files=(*data.files, *files))
 
-    def _lacking(self, instrument_id: str, reason: str) -> DataUnavailable:
-        spec = self._spec
-        command = f"quarterdeck fetch {instrument_id} --bars {spec.bars} --start {spec.start}"
-        return DataUnavailable(
-            f"Data for {instrument_id} is missing",
-            reason,
-            f"fetch it: {command} --end {spec.end}",
-            "or run with --source auto, which fetches it first",
-        )
+
+def _lacking(instrument_id: str, wanted: _Wanted, reason: str) -> DataUnavailable:
+    command = f"quarterdeck fetch {instrument_id} --bars {wanted.bars} --start {wanted.start}"
+    return DataUnavailable(
+        f"Data for {instrument_id} is missing",
+        reason,
+        f"fetch it: {command} --end {wanted.end}",
+        "or run with --source auto, which fetches it first",
+    )
 
 
 def _stored_at(definition: Definition) -> str:
@@ -250,6 +286,14 @@ def _in_words(missing: Sequence[Interval]) -> str:
     pieces = [f"{_utc(start)}..{_utc(end)}" for start, end in missing[:_TOLD]]
     more = len(missing) - len(pieces)
     return ", ".join(pieces) + (f" and {more:,} more pieces" if more > 0 else "") + " (UTC)"
+
+
+def _iso(nanos: int) -> str:
+    return datetime.fromtimestamp(nanos // NANOS_PER_SECOND, UTC).isoformat()
+
+
+def _day(nanos: int) -> date:
+    return datetime.fromtimestamp(nanos // NANOS_PER_SECOND, UTC).date()
 
 
 def _utc(nanos: int) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from nautilus_trader.trading import Strategy
 
-from catalog.errors import DataUnavailable, QuarterdeckError
+from catalog.errors import DataUnavailable, QuarterdeckError, WrongInput
 from core.backtest.limits import out_of_memory
 from core.strategies.causes import causes
 
@@ -52,8 +52,11 @@ class Failure:
         )
 
 
-def guarded(kind: type[Strategy], failure: Failure, start: int | None, number: int) -> type[Any]:
-    """The strategy class with each of its own `on_...` ending the run when it raises.
+def guarded(
+    kind: type[Strategy], failure: Failure, fed: Collection[str], start: int | None, number: int
+) -> type[Any]:
+    """The strategy class with each of its own `on_...` ending the run when it raises, and refusing
+    to subscribe to bars that are not among those `fed` to the engine, or made of them.
 
     Bars that open before `start` (ns), if any, warm the strategy up: they reach the indicators it
     registered and its `on_warm_up_bar` if it has one, but not `on_bar`. `number` tells apart the
@@ -68,6 +71,7 @@ def guarded(kind: type[Strategy], failure: Failure, start: int | None, number: i
     if start is not None and "on_bar" in own:
         warm_up = handlers.get("on_warm_up_bar", lambda _strategy, _bar: None)
         handlers["on_bar"] = _after(start, warm_up, handlers["on_bar"])
+    handlers["subscribe_bars"] = _subscribe(kind.subscribe_bars, fed)
     name = kind.__name__ if number == 1 else f"{kind.__name__}{number}"
     return type(name, (kind,), handlers)
 
@@ -83,6 +87,24 @@ def _guard(handler: _Handler, failure: Failure) -> _Handler:
             return None
 
     return guard
+
+
+def _subscribe(subscribe: _Handler, fed: Collection[str]) -> _Handler:
+    def checked(strategy: Strategy, bar_type: Any, *args: Any, **options: Any) -> Any:
+        composite = bar_type.is_composite()
+        made_of = bar_type.composite() if composite else bar_type
+        # Bars that are made of made ones are looked at where those are subscribed to.
+        made_twice = composite and made_of.is_internally_aggregated()
+        if str(made_of) not in fed and not made_twice:
+            raise WrongInput(
+                f"the strategy subscribes to {bar_type}, of which this run has no bars",
+                f"it has {', '.join(sorted(fed))}",
+                "name longer bars in a parameter, such as slow=1-DAY-LAST-EXTERNAL",
+                "or let them be made of those of the run: slow=1-DAY-LAST",
+            )
+        return subscribe(strategy, bar_type, *args, **options)
+
+    return checked
 
 
 def _after(start: int, warm_up: _Handler, on_bar: _Handler) -> _Handler:

@@ -9,6 +9,7 @@ from catalog.events import Report
 from catalog.store import Catalog
 from core.backtest.data import RunData
 from core.backtest.gathering import Gathering
+from core.backtest.longer import named_bars, refuse_strangers
 from core.backtest.rate_gathering import gather_rates
 from core.backtest.spec import RunSpec
 from core.backtest.warming import with_warm_up
@@ -37,8 +38,8 @@ async def prepare(
     """
     spec.check()
     await asyncio.to_thread(library.check, spec.strategy, spec.parameters, len(spec.instruments))
-    typed = read_range(spec.start, spec.end, spec.bars, clock())
-    gathering = Gathering(spec, typed, catalog, session, clock, report)
+    read_range(spec.start, spec.end, spec.bars, clock())  # refused before anything is fetched
+    gathering = Gathering(spec, catalog, session, clock, report)
     found = [await gathering.instrument(typed_id) for typed_id in spec.instruments]
     intervals = [interval for _, interval in found]
     data = RunData(
@@ -47,4 +48,20 @@ async def prepare(
         await asyncio.to_thread(lambda: catalog.origin),
     )
     data = replace(data, rates=await gather_rates(spec, data, gathering))
-    return await with_warm_up(spec, data, gathering) if spec.warm_up else data
+    if spec.warm_up:
+        data = await with_warm_up(spec, data, gathering)
+    return await _with_longer_bars(spec, data, gathering)
+
+
+async def _with_longer_bars(spec: RunSpec, data: RunData, gathering: Gathering) -> RunData:
+    """The data with the stored bars that parameters of the strategy ask for, from the warm-up
+    on."""
+    named = named_bars(spec.parameters)
+    refuse_strangers(named, data.instruments)
+    instruments = []
+    for each in data.instruments:
+        wanted = {one.spec for one in named if one.of(each.instrument_id)} - {spec.bars}
+        for bars in sorted(wanted):
+            each = await gathering.longer(each, bars, data.fed)
+        instruments.append(each)
+    return replace(data, instruments=tuple(instruments))

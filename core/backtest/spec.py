@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, get_args
 from catalog.errors import WrongInput
 from catalog.series import BarSpec
 from core.backtest.fees import fee_rule
+from core.backtest.longer import refuse_shorter
 from core.strategies.parameters import check_bounds
 
 type Source = Literal["auto", "catalog"]
@@ -53,9 +54,11 @@ class RunSpec:
     """One backtest: a strategy on bars of instruments over a range.
 
     `start` and `end` are as typed; `warm_up` is how many bars before the start indicators are
-    shown. `cash` is the total, one amount or several with commas between them (`60000 USD, 40000
-    EUR`), split evenly over the venues of the run. `fees` are a name of `fees.FEES`, perhaps with
-    an amount (`per_contract:1.20`), or `module:Class` of a fee model of Nautilus'.
+    shown. `bars` are those that orders fill on; a parameter like `slow=1-DAY-LAST-EXTERNAL` has
+    longer stored ones read as well (`longer.py`). `cash` is the total, one amount or several with
+    commas between them (`60000 USD, 40000 EUR`), split evenly over the venues of the run. `fees`
+    are a name of `fees.FEES`, perhaps with an amount (`per_contract:1.20`), or `module:Class` of a
+    fee model of Nautilus'.
 
     `account` auto is a margin account. With a `leverage` Nautilus denies orders whose value exceeds
     so many times the free cash; at 0 it lets all through, and the result tells what was held.
@@ -112,6 +115,7 @@ class RunSpec:
                 raise WrongInput(
                     f"{name} cannot be '{value}'", f"it is {' or '.join(words)}", "choose one"
                 )
+        refuse_shorter(self.parameters, self.bars)
         check_bounds("warm_up", self.warm_up, 0, MOST_WARM_UP)
         check_bounds("leverage", self.leverage, 0, MOST_LEVERAGE)
         check_bounds("slippage", self.slippage, 0, 1)

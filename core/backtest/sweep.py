@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from catalog.errors import WrongInput
+from core.backtest.longer import named_bars
 from core.backtest.metrics import LOWER_IS_BETTER, Metrics, check_metric
 from core.backtest.spec import RunSpec
 
@@ -77,6 +78,8 @@ class SweepSpec:
             problem = "a parameter is varied twice"
         elif count > MOST_RUNS:
             problem = f"that is {count:,} runs, more than {MOST_RUNS:,}"
+        elif any(named_bars({axis.name: one}) for axis in self.axes for one in axis.values):
+            problem = "its runs share their bars: stored ones cannot be varied"
         elif self.workers is not None and self.workers < 1:
             problem = f"{self.workers} workers cannot run anything"
         if problem:

@@ -62,10 +62,6 @@ class Loaded:
         # `instrument_id, fast_bars, slow_bars` are two bar types of one instrument.
         return single.count("instrument") or single.count("bar type") or None
 
-    def read(self, given: Mapping[str, object]) -> dict[str, object]:
-        """The parameters given, text read as what it stands for. Raises `WrongInput`."""
-        return self.info(None).read(given)
-
     def info(self, file: Path | None) -> StrategyInfo:
         """What a person reads of it."""
         kind, configuration = self.kind, self.configuration
@@ -297,7 +293,7 @@ def _of_market(kind: str, market: Market) -> Any:
 def _chosen(name: str, kind: str, text: str, market: Market) -> Any:
     """An instrument id or bar type that was typed in place of the run's own.
 
-    `5-MINUTE-LAST` is made of the run's bars by Nautilus.
+    `5-MINUTE-LAST` is made of the run's bars by Nautilus; `1-DAY-LAST-EXTERNAL` is stored.
     """
     own = str(market.bar_type)
     try:
@@ -305,6 +301,8 @@ def _chosen(name: str, kind: str, text: str, market: Market) -> Any:
             return InstrumentId.from_str(text)
         if "." in text:
             return BarType.from_str(text)
+        if text.endswith("-EXTERNAL"):
+            return BarType.from_str(f"{market.instrument.id}-{text}")
         base = Series.from_bar_type(own).spec
         wanted = BarSpec.parse(text)
         made_of = f"{base.step}-{base.unit}-EXTERNAL"

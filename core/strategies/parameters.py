@@ -51,7 +51,7 @@ class Parameter:
         try:
             read = _READERS[self.type](str(value).strip())
         except (ValueError, InvalidOperation):
-            raise self._refused(value, f"it must be {_IN_WORDS[self.type]}") from None
+            raise self._refused(value, f"it must be {IN_WORDS[self.type]}") from None
         if self.choices and read not in self.choices:
             raise self._refused(value, f"it must be one of {near_first(str(read), self.choices)}")
         if isinstance(read, int | float | Decimal):
@@ -101,7 +101,7 @@ class StrategyInfo:
             if each.required and each.name not in given:
                 raise WrongInput(
                     f"{self.name} needs {each.name}",
-                    each.doc or f"it has no default; it is {_IN_WORDS[each.type]}",
+                    each.doc or f"it has no default; it is {IN_WORDS[each.type]}",
                     f"give --param {each.name}=...",
                 )
         return {name: known[name].read(value) for name, value in given.items()}
@@ -149,7 +149,7 @@ _READERS: Mapping[ParameterType, Callable[[str], object]] = {
     "instrument": str,
     "bar type": str,
 }
-_IN_WORDS: Mapping[ParameterType, str] = {
+IN_WORDS: Mapping[ParameterType, str] = {
     "int": "a whole number",
     "float": "a number",
     "decimal": "a number",
@@ -157,8 +157,9 @@ _IN_WORDS: Mapping[ParameterType, str] = {
     "str": "text",
     "choice": "one of its choices",
     "instrument": "the id of an instrument of the run",
-    "bar type": "a bar type such as 5-MINUTE-LAST, made of the bars of the run",
+    "bar type": "a bar type: 5-MINUTE-LAST is made of the run's bars, 1-DAY-LAST-EXTERNAL stored",
 }
+"""What a value of each type is."""
 _EXAMPLES: Mapping[ParameterType, str] = {
     "int": "100",
     "float": "1.5",

@@ -25,7 +25,7 @@ from core.backtest.spec import (
     Source,
 )
 from core.strategies import describe, parameters_of, strategy_names
-from core.strategies.parameters import Parameter, StrategyInfo
+from core.strategies.parameters import IN_WORDS, Parameter, StrategyInfo
 from tui.widgets.backtest_spec import command_of
 from tui.widgets.form import Choice, FormField, LastWord, first_problem
 from tui.widgets.form_reading import (
@@ -57,6 +57,8 @@ _READERS: dict[str, Callable[[str], object]] = {
     "cash": lambda text: RunSpec("", cash=text).all_cash(),
     **{name: number.read for name, number in _NUMBERS.items()},
 }
+_OF_RUN = ("instrument", "bar type")
+"""Types of parameters that the run itself fills in where nothing is typed."""
 _DOCS = {
     "start": "a date, or 2024-01, -30d, ytd",
     "end": "a date, or 2024-01, today",
@@ -349,7 +351,7 @@ class BacktestForm(Vertical):
             self.query_one("#command", Static).update(self._command)
 
     def _doc_in_focus(self) -> str:
-        docs = _DOCS | {each.name: each.doc for each in self._strategy.parameters}
+        docs = _DOCS | {each.name: _doc(each) for each in self._strategy.parameters}
         focused = (field for field in self.query(FormField) if field.has_focus_within)
         field = next(focused, None)
         return f"{field.key}: {docs[field.key]}" if field and docs.get(field.key) else ""
@@ -380,7 +382,13 @@ def _usual(parameter: Parameter) -> str:
     return "" if parameter.default is None else str(parameter.default)
 
 
+def _doc(parameter: Parameter) -> str:
+    return parameter.doc or (IN_WORDS[parameter.type] if parameter.type in _OF_RUN else "")
+
+
 def _placeholder(parameter: Parameter) -> str:
     if parameter.default is not None:
         return f"({parameter.default})"
+    if parameter.type in _OF_RUN:
+        return "(the run's)"
     return "(needed)" if parameter.required else "(none)"
