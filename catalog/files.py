@@ -161,6 +161,25 @@ def read(path: Path) -> BarColumns:
     return bars
 
 
+def read_between(path: Path, interval: Interval) -> BarColumns:
+    """The bars of a file that open in an interval; no more of the file is decoded than that takes,
+    and only the checksums of its pages are verified.
+
+    Raises `DamagedFile`, and `FileNotFoundError` when the file is gone.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            stamps = int64s(file.read(["ts_init"], use_threads=False)["ts_init"])
+            first, end = (int(row) for row in np.searchsorted(stamps, interval, "right"))
+            rows = next(file.iter_batches(max(end, 1), use_threads=False)).slice(first, end - first)
+            table = pa.Table.from_batches([rows])
+            return from_arrow(table.replace_schema_metadata(file.schema_arrow.metadata))
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise damaged(path, error) from error
+
+
 def write(path: Path, series: Series, bars: BarColumns, asked: Asked | None) -> BarFile:
     """Write bars with what was asked for them, if anybody knows, read the file back and compare.
 

@@ -6,13 +6,15 @@ in memory, 16 bytes a bar. Imports Nautilus: for worker processes only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -26,7 +28,7 @@ from catalog.errors import DataUnavailable, WrongInput
 from catalog.series import PriceSide, Series
 from core.backtest.sweep_sharing import ARROW
 
-_BATCH = 10_000
+_BATCH = 2_000
 _PLAIN = SCHEMA.with_metadata(None)
 
 
@@ -72,12 +74,12 @@ class Cursor:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._batches = _batches(stream.files)
+        end = stream.skipped + len(stream)
+        self._batches = _rows(stream.files, SCHEMA.names, stream.skipped, end)
         self._rest = _PLAIN.empty_table()
         self._wrangler = BarDataWrangler(
             stream.series.bar_type, stream.price_precision, stream.size_precision
         )
-        self._next(stream.skipped)
 
     def bars(self, count: int) -> list[Bar]:
         """The next bars, at most as many as there are."""
@@ -119,13 +121,8 @@ def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> St
         )
     if not count:
         return None
-    ts, close = np.empty(count, np.int64), np.empty(count)
-    done, traded = 0, False
-    for file in ordered:
-        for batch in _read(file, ["close", "volume", "ts_init"]):
-            rows = slice(done, done := done + len(batch))
-            ts[rows], close[rows] = int64s(batch["ts_init"]), _floats(batch["close"])
-            traded = traded or bool(pc.max(batch["volume"]).as_py())
+    ts = np.empty(count, np.int64)
+    _fill(ts, (int64s(part["ts_init"]) for part in _rows(ordered, ["ts_init"])))
     if np.any(ts[1:] <= ts[:-1]):
         raise DataUnavailable(
             f"the bars of {series} are not in time order, each stamp once",
@@ -135,27 +132,45 @@ def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> St
     first, end = (int(row) for row in np.searchsorted(ts, interval, "right"))
     if first == end:
         return None
-    return Stream(series, ordered, first, ts[first:end], close[first:end], *kinds.pop(), traded)
+    close = np.empty(end - first)
+    _fill(close, (_floats(part["close"]) for part in _rows(ordered, ["close"], first, end)))
+    traded = any(pc.max(part["volume"]).as_py() for part in _rows(ordered, ["volume"]))
+    return Stream(series, ordered, first, ts[first:end], close, *kinds.pop(), traded)
+
+
+def _fill(column: npt.NDArray[Any], parts: Iterable[npt.NDArray[Any]]) -> None:
+    done = 0
+    for part in parts:
+        column[done : done + len(part)] = part
+        done += len(part)
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:
     return cast(Floats, np.from_dlpack(column.cast(pa.float64()).combine_chunks()))
 
 
-def _batches(files: Sequence[Path]) -> Iterator[pa.Table]:
+def _rows(
+    files: Sequence[Path], columns: list[str], first: int = 0, end: int = sys.maxsize
+) -> Iterator[pa.Table]:
+    """The rows of the files, one file after the other, from `first` to `end`, in tables of a few
+    thousand. No more of the files is decoded than that takes."""
+    schema = pa.schema([_PLAIN.field(name) for name in columns])
+    row = 0
     for file in files:
-        yield from _read(file, SCHEMA.names)
+        try:
+            for batch in _batches(file, columns):
+                begin, row = row, row + len(batch)
+                if first < row:
+                    part = batch[max(first - begin, 0) : end - begin]
+                    yield pa.Table.from_batches([part]).select(columns).cast(schema)
+                if row >= end:
+                    return
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(file, error) from error
 
 
-def _read(file: Path, columns: list[str]) -> Iterator[pa.Table]:
-    """The file in tables of a few thousand rows."""
-    try:
-        mapped = file.suffix == ARROW
-        for batch in _arrow_batches(file) if mapped else _parquet_batches(file, columns):
-            table = pa.Table.from_batches([batch]).select(columns)
-            yield table.cast(pa.schema([_PLAIN.field(name) for name in columns]))
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(file, error) from error
+def _batches(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    return _arrow_batches(file) if file.suffix == ARROW else _parquet_batches(file, columns)
 
 
 @dataclass(frozen=True, slots=True)

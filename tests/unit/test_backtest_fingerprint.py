@@ -33,7 +33,7 @@ def test_a_whole_file_is_taken_by_its_footer_and_a_part_by_its_bars(
     interval = (market.START, market.START + 6 * market.MINUTE)
     longer = data_hashes(RunData((signed(tmp_path / "a", 10, None),), interval))
     exact = RunData((signed(tmp_path / "b", 6, None),), interval)
-    monkeypatch.setattr(files, "read", None)  # not called: the footer says it
+    monkeypatch.setattr(files, "read_between", None)  # not called: the footer says it
     assert data_hashes(exact) == longer
 
 
