@@ -22,8 +22,8 @@ type Pause = Callable[[float], Awaitable[None]]
 PACING_WAITS = (15.0, 60.0, 180.0, 360.0)
 """Seconds before each further attempt: the longest pacing rule spans ten minutes."""
 
-RESTART_WAITS = (15.0, 60.0, 180.0)
-"""Seconds before a contract that was known is asked for again."""
+RESTART_WAITS = (15.0, 30.0, *[60.0] * 9)
+"""Seconds before a contract that should be known is asked for again, about ten minutes in all."""
 
 TIMEOUTS_BORNE = 2
 """How often a request that was not answered in time is sent again."""
@@ -77,7 +77,8 @@ class PatientBroker:
         self, request: Callable[[BrokerSession], Awaitable[T]], *, known: bool = False
     ) -> T:
         """The outcome of a request; of those that may be another one later, only after all waits,
-        each told before. `known`: that the broker knew the contract before.
+        each told before. `known`: that the broker knew the contract before; of a session that has
+        just come back, any contract may be.
 
         Raises `BrokerUnavailable` when the connection is gone and nobody mends it.
         """
@@ -97,7 +98,9 @@ class PatientBroker:
                     timeouts += 1
                     self._turns.narrow()
                     self._report(AskedAgain(f"no answer in {seconds:g} s", 0.0))
-                case NotFound(text) if known and (seconds := next(restart, None)) is not None:
+                case NotFound(text) if (known or self.session.settling) and (
+                    seconds := next(restart, None)
+                ) is not None:
                     self._report(AskedAgain(text, seconds))
                     await self._line.pause(seconds)
                 case _:

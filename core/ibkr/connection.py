@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +37,9 @@ __all__ = ["BrokerSession", "ConnectionKind", "ConnectionState", "Endpoint", "Pi
 
 CLIENT_IDS = range(1, 11)
 """Tried in this order when no client id is given."""
+
+SETTLING_S = 600.0
+"""Seconds after the nightly restart in which valid contracts may still be unknown (error 200)."""
 
 _KEPT_NOTICES = 500
 _KEPT_PINGS = 60
@@ -76,6 +81,13 @@ class BrokerSession:
         self._heartbeat: asyncio.Task[None] | None = None
         self._comeback: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
+        self._back_since = -math.inf
+
+    @property
+    def settling(self) -> bool:
+        """Whether it came back, or reached IBKR again, so lately that it may not know all of its
+        contracts yet."""
+        return time.monotonic() < self._back_since + SETTLING_S
 
     @property
     def ib(self) -> IB:
@@ -261,6 +273,7 @@ class BrokerSession:
     async def _come_back(self, lost: BrokerUnavailable) -> None:
         try:
             await come_back(self._try_again, self._announce, self._rest, lost, self._random)
+            self._back_since = time.monotonic()
         except BrokerUnavailable as error:
             self._simulated = None  # whoever connects now means this gateway
             self._become(ConnectionKind.REFUSED, error.reason, error.steps)
@@ -309,12 +322,14 @@ class BrokerSession:
             return
         said = meaning(code, text)
         self.notices.append(Notice(datetime.now(UTC), code, text, said.level))
-        if said.upstream is not None:
-            self.state = replace(self.state, upstream=said.upstream)
+        upstream = self.state.upstream if said.upstream is None else said.upstream
         if said.upstream:
             self.farms.update(dict.fromkeys(self.farms, "ok"))
         elif any(state == "ok" for _, state in said.farms):  # 1101 and 1102 may be missing
-            self.state = replace(self.state, upstream=True)
+            upstream = True
+        if upstream and not self.state.upstream:
+            self._back_since = time.monotonic()
+        self.state = replace(self.state, upstream=upstream)
         self.farms.update(said.farms)
         self._judge()
 

@@ -1,4 +1,4 @@
-"""A catalog to begin with, for the scenarios of the catalog."""
+"""What scenarios begin with: a catalog that holds an instrument, a desk to fetch at."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import pytest
 
 from catalog.store import Catalog
 from tests.scenarios.catalog_samples import AAPL, definition
+from tests.scenarios.fetch_desk import closed_port as closed_port
+from tests.scenarios.fetch_desk import desk as desk
+from tests.scenarios.fetch_desk import gateway as gateway
+from tests.scenarios.fetch_desk import mortal as mortal
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from catalog.store import BarsPersisted, Catalog
 from core import series_fetch
 from core.fetch import FetchRequest, FetchSummary, fetch_each
 from core.fetch_events import AskedAgain, BarsRejected, BarsReordered, ConnectionAwaited, PacingWait
+from core.ibkr import chunks
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.ibkr.pacing import Pacing
 from core.ibkr.requests import historical_bars
@@ -34,9 +37,20 @@ TRADED = (
 )
 QUOTED = ("AAPL", "MSFT", "GOOGL", "AMD", "NVDA", "TSLA", "IBM.NYSE", "EUR/USD")
 SERIES: dict[PriceSide, tuple[str, ...]] = {"LAST": TRADED, "MID": QUOTED}
-ANSWER_WITHIN_S = 2.0
-HELD_AT_MOST_S = 0.05
+LAST_FAULT = 221
+"""Which request of the script the last fault happens to."""
+NIGHT = (
+    *("cut", "garbage", "silence", "drip", "hang_up"),
+    *("lost", "farm", "restart"),
+    *("no_answer", "pacing", "empty", "unknown_contract", "duplicate", "unordered", "unfinished"),
+)
+# A line that fell silent is found out, by two pings, before a request is given up.
+PING_WITHIN_S = 2.0
+ANSWER_WITHIN_S = 6.0
+BARS_A_REQUEST = 780
+"""Two sessions: there must be something left to ask for when the last fault is due."""
 TICK_S = 0.002
+GROWN_AT_MOST = 100e6
 
 
 class Watch:
@@ -64,9 +78,25 @@ async def hurry(seconds: float) -> None:
 async def broker(folder: Path, port: int) -> AsyncIterator[BrokerSession]:
     pacing = Pacing(folder / "pacing.sqlite3", "127.0.0.1", port)
     session = BrokerSession(Endpoint("127.0.0.1", port), pacing=pacing, pause=hurry)
+    await session.connect()
+    session.endpoint = replace(session.endpoint, timeout=PING_WITHIN_S)
     yield session
     await session.disconnect()
     pacing.close()
+
+
+def script(folder: Path, further: int) -> Path:
+    """The script of each fault once, and `further` ones at random, always the same."""
+    rng = random.Random(20261118)
+    text, nth = FAULTS.read_text(), LAST_FAULT
+    for _ in range(further):
+        nth += rng.randint(5, 50)
+        what, seconds = rng.choice(NIGHT), round(rng.uniform(0.1, 1.0), 1)
+        text += f'\n[[fault]]\nwhat = "{what}"\nat = "historical_bars"\nnth = {nth}\n'
+        text += f"seconds = {seconds}\n" if what in ("lost", "farm", "restart") else ""
+    file = folder / "faults.toml"
+    file.write_text(text)
+    return file
 
 
 async def fetched(
@@ -92,18 +122,29 @@ async def fetched(
 
 
 @pytest.mark.parametrize(
-    ("start", "latency"),
+    ("start", "latency", "further"),
     [
-        pytest.param("2026-10-19", 0.05, id="month", marks=pytest.mark.endurance),
-        pytest.param("2026-05-18", 0.4, id="half-year", marks=pytest.mark.endurance),
+        pytest.param("2026-10-19", 0.05, 0, id="month"),
+        pytest.param(
+            "2026-05-18",
+            *(0.4, 40),
+            id="half-year",
+            marks=[pytest.mark.endurance, pytest.mark.timeout(900)],
+        ),
     ],
 )
 async def test_everything_is_complete_and_equal_to_a_run_without_faults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, latency: float
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+    start: str,
+    latency: float,
+    further: int,
 ) -> None:
     monkeypatch.setattr(
         series_fetch, "historical_bars", partial(historical_bars, timeout=ANSWER_WITHIN_S + latency)
     )
+    monkeypatch.setattr(chunks, "BARS_A_REQUEST", BARS_A_REQUEST)
     requests = [
         FetchRequest((typed,), BarSpec(1, "MINUTE", side), start, "2026-11-17")
         for side, ids in SERIES.items()
@@ -120,17 +161,22 @@ async def test_everything_is_complete_and_equal_to_a_run_without_faults(
             memory.append(psutil.Process().memory_info().rss)
 
     catalog, summary, served = await fetched(
-        tmp_path / "soak", requests, faults=FAULTS, latency=latency, report=report
+        tmp_path / "soak",
+        requests,
+        faults=script(tmp_path, further),
+        latency=latency,
+        report=report,
     )
 
     watching.cancel()
-    grown = max(memory) - max(memory[: len(memory) // 2])
-    assert not summary.failed
+    assert not summary.failed, [(one.typed_id, str(one.error)) for one in summary.failed]
     assert served is not None
     assert served.violations == ()
+    assert served.requests["historical_bars"] > LAST_FAULT
     told = Counter(type(event) for event in events)
     for kind in (AskedAgain, BarsRejected, BarsReordered, ConnectionAwaited, PacingWait):
         assert told[kind], f"{kind.__name__}: the fault did not happen"
+    monkeypatch.undo()  # in larger requests the bars are the same
     other, _, _ = await fetched(tmp_path / "calm", requests, faults=None, latency=0.0)
     persisted: Counter[str] = Counter()
     for event in events:
@@ -139,11 +185,20 @@ async def test_everything_is_complete_and_equal_to_a_run_without_faults(
     for one in summary.series:
         assert one.series is not None
         bars = catalog.read_bars(one.series)
+        assert len(bars) > 0
         assert bars == other.read_bars(one.series), one.series
         assert persisted[str(one.series)] == len(bars)
-    p99, longest = np.percentile(watch.held, 99), max(watch.held)
-    print(f"loop held p99 {p99 * 1e3:.1f} ms, longest {longest * 1e3:.1f} ms, {grown / 1e6:.0f} MB")
-    assert longest < HELD_AT_MOST_S, f"p99 {p99 * 1e3:.1f} ms, longest {longest * 1e3:.1f} ms"
-    assert grown < 50e6
     catalog.close()
     other.close()
+    grown = max(memory) - max(memory[: len(memory) // 2])
+    assert grown < GROWN_AT_MOST
+    # How long the loop was held is told, not judged: that depends on what else the machine does.
+    figures = {
+        "loop_held_p99_ms": round(float(np.percentile(watch.held, 99)) * 1e3, 1),
+        "loop_held_longest_ms": round(max(watch.held) * 1e3, 1),
+        "memory_grown_mb": round(grown / 1e6, 1),
+        "requests": served.requests["historical_bars"],
+    }
+    for name, figure in figures.items():
+        record_property(name, figure)
+    print(figures)
