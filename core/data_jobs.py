@@ -23,6 +23,7 @@ from core.updating import rebuild, stored_series, update_all
 from core.watchlists import expand
 
 _COMMAND_SECONDS = 10.0
+_NAMED = 3  # ids in the title of a job; of the others it says how many
 
 type Work = Callable[[Job[FetchSummary]], Awaitable[FetchSummary]]
 
@@ -72,7 +73,7 @@ class DataJobs:
             named = await asyncio.to_thread(self._expand, ids)
             return await update_all(named, **self._at_hand(job))
 
-        title = f"update {' '.join(ids) or 'all series'}"
+        title = f"update {_few(ids) or 'all series'}"
         return self._start("update", title, {"ids": ids}, work)
 
     def rebuild(self, series: Series) -> Job[FetchSummary]:
@@ -101,7 +102,7 @@ class DataJobs:
             ]
             return sum(made)
 
-        return self._jobs.start("derive", f"{' '.join(ids)} {spec} from {source}", work)
+        return self._jobs.start("derive", f"{_few(ids)} {spec} from {source}", work)
 
     def resume(self, entry: JournalEntry) -> Job[FetchSummary] | None:
         """Go on with an unfinished job of the journal; None when another process does. Blocking
@@ -189,7 +190,12 @@ class DataJobs:
 
 
 def _title(request: FetchRequest) -> str:
-    return f"{' '.join(request.ids)} {request.bars}"
+    return f"{_few(request.ids)} {request.bars}{' adjusted' if request.adjusted else ''}"
+
+
+def _few(ids: tuple[str, ...]) -> str:
+    more = len(ids) - _NAMED
+    return " ".join(ids[:_NAMED]) + (f" +{more}" if more > 0 else "")
 
 
 def _as_json(request: FetchRequest) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from textual.widgets import Input
 from catalog.errors import DataUnavailable
 from catalog.series import BarSpec, Series
 from core.fetch_events import ChunkReceived, FetchPlanned, IdCorrected, PacingWait
-from core.jobs import Job, Jobs, JobState
+from core.jobs import Job, JobProgress, Jobs, JobState
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field, fill
 from tui.widgets.fetch_jobs import FetchBoard
 
 AAPL = Series("AAPL.NASDAQ", BarSpec.parse("1-MINUTE-LAST"))
 IBM = Series("IBM.NYSE", AAPL.spec)
+GDX = Series("GDX.ARCA", AAPL.spec)
 MINUTES_A_DAY = 390
 
 # The gateway refuses an identical request within 15 seconds: each test has a request of its own.
@@ -52,7 +53,7 @@ async def test_two_sessions_are_fetched_once_and_again_asks_for_nothing(
         await shown.press("R")
         await shown.until(lambda: len(fetches(shown)) == 2 and not fetches(shown)[1].running)
         await shown.press("g", "f")
-        await shown.shows("AAPL.NASDAQ for AAPL", "780 bars are held")
+        await shown.shows("  AAPL.NASDAQ ", "780 bars are held")
         await shown.press("f", "enter")
         await shown.shows("AAPL.NASDAQ 1-MINUTE-LAST: nothing to do, 780 bars", "esc close")
         assert stored_minutes(shown) == 2 * MINUTES_A_DAY
@@ -66,7 +67,8 @@ async def test_each_series_of_a_fetch_has_its_own_outcome(
         await fill(shown, ids="GDX.NASDAQ NOSUCH", start="2026-03-02", end="2026-03-02")
         await shown.press("enter")
         await shown.shows("GDX.ARCA for GDX.NASDAQ", "390")
-        await shown.shows("NOSUCH  failed: unknown symbol", "done", "1 failed")
+        await shown.shows("NOSUCH  failed: unknown symbol", "…", "done", "1 failed")
+        await shown.shows("plan: 2 series (not NOSUCH: see the log)")
 
 
 async def test_what_is_wrong_is_told_at_its_field_while_typing_and_starts_nothing(
@@ -193,34 +195,51 @@ async def test_a_cancelled_fetch_keeps_what_was_stored(tmp_path: Path, gateway_p
         await shown.until(lambda: fetches(shown)[0].snapshot.done > 0, "the first bars")
         await shown.press("x")
         await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.CANCELLED)
-        await shown.shows("cancelled", "requests, cancelled")
+        await shown.shows(", cancelled", "cancelled ")
         assert 0 < stored_minutes(shown, IBM) < 3 * 250 * MINUTES_A_DAY
+
+
+async def test_adjusted_prices_go_to_a_catalog_of_their_own(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port, size=(200, 30)) as shown:
+        await shown.press("3", "n")
+        await fill(shown, ids="IBM", bars="1-DAY-LAST", start="2026-02-02")
+        field(shown, "prices").enter()
+        await shown.press("right", "enter")
+        await shown.shows("adjusted for dividends", "IBM 1-DAY-LAST adjusted", "done")
+        assert shown.workspace.catalog.origin == "simulated adjusted"
+        field(shown, "prices").enter()
+        await shown.press("right", "enter")
+        await shown.shows("IBM  failed: the catalog ", "1 failed", "raw ones must not mix")
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("3")
+        await shown.shows("prices  adjusted for dividends")
 
 
 async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
     going_on = asyncio.Event()
 
     async def work(job: Job[None]) -> None:
-        job.report(IdCorrected("AAPL", "AAPL.NASDAQ"))
-        job.report(FetchPlanned(AAPL, 4, 8_000))
-        job.report(ChunkReceived(AAPL, 0, 1, 1_950, 0.8))
+        job.report(IdCorrected("GDX.NASDAQ", "GDX.ARCA"))
+        job.report(FetchPlanned(GDX, 4, 8_000))
+        job.report(ChunkReceived(GDX, 0, 1, 1_950, 0.8))
+        job.report(JobProgress(2_000, 8_000, "bars"))
         job.report(PacingWait(15.0, "60 requests in 10 minutes"))
         await going_on.wait()
-        job.report(ChunkReceived(AAPL, 1, 2, 1_950, 0.8))
+        job.report(ChunkReceived(GDX, 1, 2, 1_950, 0.8))
+        job.report(JobProgress(4_000, 8_000, "bars"))
         await asyncio.Event().wait()
 
-    job = Jobs().start("fetch", "AAPL", work)
-    board = FetchBoard(job, ("AAPL", "IBM"))
+    job = Jobs().start("fetch", "GDX", work)
+    board = FetchBoard(job)
     await asyncio.sleep(0)
     texts = [[cell.text for cell in row.cells] for row in board.rows()]
-    assert texts[0][:3] == ["AAPL", "waiting 15 s: pacing", "1,950"]
-    assert texts[1] == [
-        "  AAPL.NASDAQ for AAPL",
-        "1/4 requests, waiting 15 s: pacing",
-        "1,950",
-    ]
+    assert texts[0][:3] == ["GDX", " 25% waiting 15 s: pacing", "1,950"]
+    assert texts[1] == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 15 s: pacing", "1,950"]
     going_on.set()
     await asyncio.sleep(0)
-    # Half of the first of two series is there.
-    assert next(board.rows()).cells[1].text.endswith(" 25%")
+    # As in the header: both go by what the job says of itself.
+    assert next(board.rows()).cells[1].text.endswith(" 50%")
+    assert job.snapshot.fraction == 0.5
     job.cancel()

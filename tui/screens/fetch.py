@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,6 +20,7 @@ from tui.widgets.fetch_plan import needs_a_second_look, plan_line
 from tui.widgets.form import TURN_FIELDS
 from tui.widgets.form_reading import known_ids
 from tui.widgets.result_table import ResultTable, Row
+from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
@@ -76,9 +77,7 @@ class FetchScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         yield FetchForm(id="request")
-        jobs = JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel", sorts=False)
-        jobs.border_title = "Jobs"
-        yield jobs
+        yield JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel", sorts=False)
 
     def refresh_view(self, workspace: Workspace) -> None:
         now = asyncio.get_running_loop().time()
@@ -91,13 +90,16 @@ class FetchScreen(BaseScreen):
         self._show_jobs(workspace)
 
     def _show_jobs(self, workspace: Workspace) -> None:
+        jobs = self.query_one("#jobs", ResultTable)
+        if jobs.border_title != (title := f"Jobs, times in {EXCHANGE_ZONE.word}"):
+            jobs.border_title = title
         rows: list[Row] = []
         for job in reversed(workspace.jobs.all):
             if job.kind == "fetch":
                 rows += self._boards.setdefault(job.id, FetchBoard(job)).rows()
         today = datetime.now(UTC)
         rows += [journal_row(entry, today) for entry in self._entries]
-        self.query_one("#jobs", ResultTable).show(rows)
+        jobs.show(rows)
         self._offer_keys()
 
     async def _read_journal(self, workspace: Workspace) -> None:
@@ -118,13 +120,16 @@ class FetchScreen(BaseScreen):
     async def _read_known(self, workspace: Workspace) -> None:
         """Let the form know the ids that are stored, and the watchlists."""
 
-        def read() -> tuple[str, ...]:
-            from core.settings import Settings
+        def read() -> tuple[tuple[str, ...], bool]:
+            from catalog.origin import is_adjusted
+            from core.preferences import load_or_last_good
 
-            lists = Settings.load(workspace.home.settings_file).watchlists
-            return (*known_ids(workspace.catalog), *(f"@{name}" for name in lists))
+            catalog, lists = workspace.catalog, load_or_last_good(workspace.home)[0].watchlists
+            ids = (*known_ids(catalog), *(f"@{name}" for name in lists))
+            return ids, is_adjusted(catalog.origin)
 
-        self.query_one(FetchForm).begin(workspace.clock(), await asyncio.to_thread(read))
+        ids, adjusted = await asyncio.to_thread(read)
+        self.query_one(FetchForm).begin(workspace.clock(), ids, adjusted=adjusted)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the job under the cursor allows."""
@@ -197,14 +202,14 @@ class FetchScreen(BaseScreen):
             self._planned = request
             self.query_one(FetchForm).tell(f"{plan_line(plan)}; enter starts")
         else:
-            self.query_one(FetchForm).tell(plan_line(plan))
             self._begin(workspace, request)
+            self.query_one(FetchForm).tell(plan_line(plan))
 
     def _begin(self, workspace: Workspace, request: FetchRequest) -> None:
         self._wanted = self._planned = None
+        self.query_one(FetchForm).tell()
         job = workspace.fetch(request)
         self._requests[job.id] = request
-        self._boards[job.id] = FetchBoard(cast("Job[object]", job), request.ids)
         self._show_started(job.id)
 
     def _show_started(self, job_id: int) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from core.fetch import FetchRequest
 
 _USUAL_HOURS = "usual"
+_RAW, _ADJUSTED = "raw", "adjusted for dividends"
 _HINT = "enter plans and starts; ids like AAPL GDX.ARCA ESZ6.CME EUR/USD ^SPX.CBOE @watchlist"
 _READERS: dict[str, Callable[[str], object]] = {
     "ids": read_ids_and_lists,
@@ -65,22 +66,28 @@ class FetchForm(Vertical):
                 "ids",
                 placeholder="e.g. AAPL IBM.NYSE",
                 suggester=self._ids,
-                classes="-wide",
             )
-            yield FormField("bars", "bars", "1-MINUTE-LAST")
         with Horizontal():
+            yield FormField("bars", "bars", "1-MINUTE-LAST")
             yield FormField("start", "from", placeholder="e.g. 2024-01 or -30d", suggester=dates)
             yield FormField("end", "to", placeholder="(now)", suggester=dates)
+        with Horizontal():
             yield FormField(
                 "hours", "hours", _USUAL_HOURS, choices=(_USUAL_HOURS, "regular", "all")
             )
+            yield FormField("prices", "prices", _RAW, choices=(_RAW, _ADJUSTED), classes="-wide")
         yield Static(_HINT, id="told", markup=False)
 
-    def begin(self, now: datetime, ids: tuple[str, ...]) -> None:
-        """Fill in what is usual, once; from then on `ids` are those that are completed."""
+    def begin(self, now: datetime, ids: tuple[str, ...], *, adjusted: bool) -> None:
+        """Fill in what is usual, once; from then on `ids` are those that are completed.
+
+        `adjusted` says that the catalog's prices are.
+        """
         self._ids.words = ids
         if not self._begun:
             self._begun = True
+            if adjusted:
+                self.field("prices").value = _ADJUSTED
             if not self.field("start").value:
                 self.field("start").value = f"{now - timedelta(days=DAYS_AT_FIRST):%Y-%m-%d}"
 
@@ -104,6 +111,7 @@ class FetchForm(Vertical):
             start=spell_out(start, now) or None,
             end=spell_out(end, now, end=True) or None,
             hours="regular" if hours == "regular" else "all" if hours == "all" else None,
+            adjusted=self.field("prices").value == _ADJUSTED,
         )
 
     def tell(self, text: str = "") -> None:

@@ -19,7 +19,7 @@ from core.fetch_events import (
     SeriesDone,
     SeriesFailed,
 )
-from core.jobs import Job, JobState
+from core.jobs import Job, JobSnapshot, JobState
 from tui.widgets.header import EXCHANGE_ZONE
 from tui.widgets.result_progress import clock, progress_bar
 from tui.widgets.result_table import Cell, Column, Row
@@ -44,33 +44,31 @@ class _SeriesLine:
     outcome: str = ""
     failed: bool = False
 
-    @property
-    def fraction(self) -> float:
-        """How much of it is done, 0 to 1."""
-        if self.outcome:
-            return 1.0
-        return self.answered / self.requests if self.requests else 0.0
-
     def row(self, job: Job[object], held_up: str) -> Row:
         """The line of the series in the table of its job, which may be held up by something."""
         key = f"{job.id} {self.name}"
         if self.failed:
             return Row(key, (Cell(f"  {self.name}  failed: {self.outcome}", "bad"),))
         state = Cell(self.outcome, "good") if self.outcome else Cell(self._stands(job, held_up))
-        asked_as = f" for {self.asked_as}" if self.asked_as else ""
-        return Row(key, (Cell(f"  {self.name}{asked_as}"), state, Cell(f"{self.bars:,}")))
+        return Row(key, (Cell(f"  {self.name}{self._surprise}"), state, Cell(f"{self.bars:,}")))
+
+    @property
+    def _surprise(self) -> str:
+        """What was typed, where one would not know it again."""
+        expected = self.name.startswith(f"{self.asked_as.upper()}.")
+        return f" for {self.asked_as}" if self.asked_as and not expected else ""
 
     def _stands(self, job: Job[object], held_up: str) -> str:
         """How many requests are answered, and what the next one waits for."""
         if not self.requests:
             return "being planned" if job.running else job.snapshot.state
-        answers = f"{self.answered}/{self.requests} requests"
+        answers = f"{self.answered}/{self.requests}"
         if not job.running:
             return f"{answers}, {job.snapshot.state}"
         under_way = self.sent - self.answered
         if held_up or under_way > 0:
             return f"{answers}, {held_up or f'{under_way} under way'}"
-        return f"{answers}, waits its turn"
+        return f"{answers}, {'waits its turn' if self.answered < self.requests else 'storing'}"
 
 
 COLUMNS = (
@@ -83,11 +81,10 @@ COLUMNS = (
 
 
 class FetchBoard:
-    """What its events say of one fetch of `ids`; `rows` reads those that are new."""
+    """What its events say of one fetch; `rows` reads those that are new."""
 
-    def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
+    def __init__(self, job: Job[object]) -> None:
         self._job = job
-        self._ids = ids
         self._seen = 0
         self._lines: dict[str, _SeriesLine] = {}
         self._typed: dict[str, str] = {}
@@ -123,33 +120,29 @@ class FetchBoard:
     def _job_row(self) -> Row:
         job, snapshot, now = self._job, self._job.snapshot, datetime.now(UTC)
         bars = sum(line.bars for line in self._lines.values())
-        if snapshot.finished is not None:
-            failed = sum(line.failed for line in self._lines.values())
-            ended = f"{snapshot.state} {snapshot.finished.astimezone(EXCHANGE_ZONE):%H:%M}"
-            state = Cell(
-                f"{ended}, {failed} failed" if failed else ended,
-                "warning" if failed else _TONES[snapshot.state],
-            )
-            rate, left = "", ""
-        else:
-            fraction, elapsed = self._fraction, snapshot.elapsed(now)
-            state = Cell(self._waiting or progress_bar(fraction))
-            rate = f"{bars / elapsed:,.0f}" if elapsed else ""
-            left = clock(elapsed * (1 - fraction) / fraction) if fraction else ""
+        elapsed, remaining = snapshot.elapsed(now), snapshot.remaining(now)
         reason = f": {snapshot.error.title}" if snapshot.error else ""
         cells = (
             Cell(job.title + reason, "bad" if reason else ""),
-            state,
+            self._progress(snapshot) if snapshot.finished is None else self._end(snapshot),
             Cell(f"{bars:,}"),
-            Cell(rate),
-            Cell(left),
+            Cell(f"{bars / elapsed:,.0f}" if bars and elapsed else ""),
+            Cell("" if remaining is None else clock(remaining)),
         )
         return Row(str(job.id), cells)
 
-    @property
-    def _fraction(self) -> float:
-        count = max(len(self._ids), len(self._lines), 1)
-        return sum(line.fraction for line in self._lines.values()) / count
+    def _progress(self, snapshot: JobSnapshot) -> Cell:
+        if self._waiting:
+            return Cell(f"{snapshot.fraction:>4.0%} {self._waiting}")
+        return Cell(progress_bar(snapshot.fraction))
+
+    def _end(self, snapshot: JobSnapshot) -> Cell:
+        assert snapshot.finished is not None, "only of a job that ended"
+        failed = sum(line.failed for line in self._lines.values())
+        ended = f"{snapshot.state} {snapshot.finished.astimezone(EXCHANGE_ZONE):%H:%M}"
+        if failed:
+            return Cell(f"{ended}, {failed} failed", "warning")
+        return Cell(ended, _TONES[snapshot.state])
 
     def _line(self, name: str) -> _SeriesLine:
         if name not in self._lines:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _MANY_REQUESTS = 20
 _LONG_S = 60.0
+_NAMED = 3
 
 
 def needs_a_second_look(plan: FetchPlan) -> bool:
@@ -25,8 +26,8 @@ def plan_line(plan: FetchPlan) -> str:
     if plan.refusal is not None:
         return f"{plan.refusal}"
     expected, count = plan.estimate, len(plan.series)
-    wrong = sum(one.error is not None for one in plan.series)
-    series = f"{count:,} series" + (f" ({wrong} cannot be fetched)" if wrong else "")
+    wrong = [one.typed_id for one in plan.series if one.error is not None]
+    series = f"{count:,} series" + (f" (not {_named(wrong)}: see the log)" if wrong else "")
     if not expected.requests:
         return f"plan: {series}, nothing to request"
     requests = "1 request" if expected.requests == 1 else f"{expected.requests:,} requests"
@@ -34,3 +35,8 @@ def plan_line(plan: FetchPlan) -> str:
         f"plan: {series}, {requests}, {expected.bars:,} bars, "
         f"about {clock(expected.seconds)}, {expected.size / 1e6:,.1f} MB"
     )
+
+
+def _named(ids: list[str]) -> str:
+    more = len(ids) - _NAMED
+    return ", ".join(ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")

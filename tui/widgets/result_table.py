@@ -332,7 +332,9 @@ class ResultTable(FilteredView):
     def _line(self, cells: Sequence[Cell], plain: Style) -> list[Segment]:
         segments = [Segment("  ", plain)]
         if len(cells) == 1 < len(self._columns):
-            return [*segments, Segment(cells[0].text, self._toned(cells[0], plain))]
+            text, room = cells[0].text, self.scrollable_size.width - GAP
+            text = text if len(text) <= room else f"{text[: room - 1]}…"
+            return [*segments, Segment(text, self._toned(cells[0], plain))]
         for column, width, cell in zip_longest(self._columns, self._widths, cells):
             text = cut_in_the_middle(cell.text if cell else "", width)
             text = text.rjust(width) if column.number else text.ljust(width)
