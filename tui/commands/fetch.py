@@ -40,7 +40,12 @@ def fetch(
         typer.Option("--adjusted", help="Prices adjusted for dividends, in their own catalog."),
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only tell what would be requested and what it takes.")
+        bool,
+        typer.Option(
+            "--plan",
+            help="Only tell what would be requested and what it takes. Instruments that had to be "
+            "looked up for that are kept, bars are not fetched.",
+        ),
     ] = False,
     derive: Annotated[
         str | None,
