@@ -61,6 +61,8 @@ def delete_bars(
         catalog.rewrite_bars(Rewrite(series, f"delete {bars:,} bars of {series}", without=[span]))
     else:
         bars = _delete_all(catalog, series)
+        for note in ("stale", "flags"):  # they were about the bars that are gone
+            catalog.take_note(series, note, None)
     report(BarsDeleted(series, bars))
     return bars
 

@@ -82,6 +82,20 @@ def contract_id(definition: Definition) -> int | None:
     return int(con_id) if con_id else None
 
 
+def id_source(definition: Definition) -> str:
+    """Where the id and the definition of an instrument came from, in words."""
+    info = definition.get("info") or {}
+    if info.get("made_up"):
+        return "made up by an import of bars"
+    if info.get("migrated"):
+        return "a catalog of NautilusTrader 1.x"
+    if "con_id" not in info:
+        return "another program"
+    broker = "the simulated broker" if info.get("source") == "simulated" else "the broker"
+    con_id = contract_id(definition)
+    return f"{broker}, for contract {con_id}" if con_id else f"{broker}, for a continuous future"
+
+
 def usual_hours(definition: Definition | None) -> Hours:
     """Which hours the bars of an instrument are of where nobody says: regular ones for stocks,
     options and indices, and where there is no instrument; all hours for everything else."""

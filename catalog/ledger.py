@@ -22,7 +22,15 @@ from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
 from catalog.files import BarFile, Origin
 from catalog.layout import BARS, folder_name, series_folder
-from catalog.ledger_rows import LostFile, bar_file, bar_row, lost_file, sound
+from catalog.ledger_rows import (
+    LostFile,
+    NameSource,
+    Note,
+    bar_file,
+    bar_row,
+    lost_file,
+    sound,
+)
 from catalog.ledger_schema import ALONE_HERE, CACHES, connect, put_aside
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
@@ -143,7 +151,7 @@ class Ledger:
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def notes(self, name: str) -> dict[str, str]:
+    def notes(self, name: Note) -> dict[str, str]:
         """What was noted under a name about series, by bar type."""
         beginning = f"{name} "
         found = self.rows(
@@ -313,16 +321,19 @@ class Ledger:
         rows = self.rows("SELECT instrument_id, con_id FROM aliases WHERE typed = ?", typed)
         return rows[0] if rows else None
 
-    def aliases(self, instrument_id: str) -> list[str]:
-        """The typed ids that were found to mean this instrument, sorted."""
-        statement = "SELECT typed FROM aliases WHERE instrument_id = ? ORDER BY typed"
-        return [typed for (typed,) in self.rows(statement, instrument_id)]
+    def aliases(self, instrument_id: str) -> dict[str, NameSource | None]:
+        """The ids that were found to mean this instrument, sorted, and whose words they are."""
+        statement = "SELECT typed, source FROM aliases WHERE instrument_id = ? ORDER BY typed"
+        return dict(self.rows(statement, instrument_id))
 
-    def remember_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
+    def remember_alias(
+        self, typed: str, instrument_id: str, con_id: int | None, source: NameSource
+    ) -> None:
         """Keep what a typed id means."""
         with self.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?)", (typed, instrument_id, con_id)
+                "INSERT OR REPLACE INTO aliases VALUES (?, ?, ?, ?)",
+                (typed, instrument_id, con_id, source),
             )
 
     def sessions(self, instrument_id: str, hours: Hours, span: Interval) -> Sessions | None:

@@ -7,11 +7,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from catalog.errors import QuarterdeckError
 from catalog.files import Asked, BarFile
 from catalog.series import Series
+
+type Note = Literal["stale", "begin", "flags"]
+"""What is noted of a series: why its stored history is no longer the broker's, from where on there
+are data, and, for good, what changed its history."""
+
+type NameSource = Literal["typed", "broker"]
+"""Who calls an instrument so; what was typed was found to mean it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from catalog.sessions import Hours
 from catalog.watching import FolderWatch
 
 type _Record = dict[str, Any]
-type _Found = tuple[list[list[SeriesSummary]], set[str], dict[str, str]]
-"""The series of each folder, the ids of all instruments, why series are stale by bar type."""
+type _Found = tuple[list[list[SeriesSummary]], set[str], dict[str, str], dict[str, str]]
+"""The series of each folder, the ids of all instruments; by bar type why series are stale, and
+their flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class SeriesSummary:
     space on disk. `hours` is None when no file says what was asked. `gaps` counts the pieces of
     session time that were never answered between the first and the last that were; None when the
     market's sessions are not known. `damaged` counts files that cannot be read. `stale` says why
-    the stored history is no longer the broker's, as after a split of some ratio.
+    the stored history is no longer the broker's, as after a split; `flags` are what changed it
+    before, such as a split it was rebuilt after.
     """
 
     series: Series
@@ -53,6 +55,7 @@ class SeriesSummary:
     gaps: int | None
     damaged: int
     stale: str | None
+    flags: tuple[str, ...]
 
 
 class Listing:
@@ -66,13 +69,14 @@ class Listing:
         self._ledger = ledger
         self._series = FolderWatch(root, ledger, [BARS], self._read_series, _decode_series)
         self._ids = FolderWatch(root, ledger, CLASS_FOLDERS, self._read_ids, json.loads)
-        self._found: _Found = ([], set(), {})
+        self._found: _Found = ([], set(), {}, {})
         self._sorted: list[SeriesSummary] = []
         self._guard = threading.Lock()
 
     def series(self) -> list[SeriesSummary]:
         """All series that have files, sorted by instrument and bars."""
-        found = self._series.contents(), self._known_ids(), self._ledger.notes("stale")
+        notes = self._ledger.notes("stale"), self._ledger.notes("flags")
+        found = self._series.contents(), self._known_ids(), *notes
         with self._guard:
             if found != self._found:  # fast: what did not change is the same object
                 self._found, self._sorted = found, _sorted(*found)
@@ -121,14 +125,16 @@ class Listing:
 
 
 def _sorted(
-    found: list[list[SeriesSummary]], ids: set[str], stale: dict[str, str]
+    found: list[list[SeriesSummary]], ids: set[str], stale: dict[str, str], flags: dict[str, str]
 ) -> list[SeriesSummary]:
     def told(one: SeriesSummary) -> SeriesSummary:
         has_instrument = one.series.instrument_id in ids
-        reason = stale.get(one.series.bar_type) if stale else None
-        if has_instrument and reason is None:
+        reason, marks = stale.get(one.series.bar_type), flags.get(one.series.bar_type, "")
+        if has_instrument and reason is None and not marks:
             return one  # as it is for nearly all: making another one takes time
-        return dataclasses.replace(one, has_instrument=has_instrument, stale=reason)
+        return dataclasses.replace(
+            one, has_instrument=has_instrument, stale=reason, flags=tuple(marks.splitlines())
+        )
 
     everything = (told(one) for summaries in found for one in summaries)
     return sorted(everything, key=lambda one: one.series.bar_type)
@@ -141,6 +147,7 @@ def _decode_series(text: str) -> list[SeriesSummary]:
             covered=tuple((start, end) for start, end in record.pop("covered")),
             has_instrument=True,
             stale=None,
+            flags=(),
             **record,
         )
         for record in json.loads(text)

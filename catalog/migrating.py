@@ -6,6 +6,7 @@ Nautilus' own migration stops at futures and options, and takes overlapping file
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,13 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from catalog import workers
 from catalog.appending import merge
 from catalog.columns import BarColumns, concat
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report, ignore
 from catalog.files import Asked, damaged
 from catalog.importing import answered_spans
-from catalog.instruments import CLASS_FOLDERS, Definition, contract_id, usual_hours
+from catalog.instruments import CLASS_FOLDERS, Definition, contract_id, encode, usual_hours
 from catalog.inventory import subfolders
 from catalog.layout import NANOS_PER_DAY
 from catalog.legacy import LEGACY_BARS, read_legacy
@@ -195,7 +197,10 @@ class _Migrating:
         definition = {name: value for name, value in definition.items() if name not in _FEES}
         lost = (f"2.x instruments have no fees: {', '.join(fees)} dropped",) if fees else ()
         try:
-            if not self._dry_run:
+            if self._dry_run:
+                with tempfile.TemporaryDirectory() as folder:
+                    workers.run_blocking(encode, definition, folder)
+            else:
                 self._catalog.store_instrument(definition, origin="real")
         except QuarterdeckError as error:
             self._leave(path, error)
@@ -262,7 +267,8 @@ def _definitions(path: Path) -> Iterator[Definition]:
         kind = table.schema.metadata[b"class"].decode()
         for row in table.to_pylist():
             info = json.loads(row.pop("info", None) or "null") or {}
-            yield _ABSENT | {"type": kind} | row | {"info": {**info, "source": "real"}}
+            row["info"] = {**info, "source": "real", "migrated": True}
+            yield _ABSENT | {"type": kind} | row
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise damaged(path, error) from error
 

@@ -12,7 +12,7 @@ import tempfile
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Self, cast
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from catalog.instruments import (
 )
 from catalog.inventory import Inventory, touching, undisturbed
 from catalog.ledger import Ledger
+from catalog.ledger_rows import NameSource, Note
 from catalog.listing import Listing, SeriesSummary
 from catalog.refusals import (
     another_contract,
@@ -51,16 +52,7 @@ from catalog.root import PRIVATE, not_writable, prepare_root
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
 
-__all__ = [
-    "BarsPersisted",
-    "Catalog",
-    "InstrumentStored",
-    "InstrumentUnchanged",
-    "Origin",
-]
-
-
-type Note = Literal["stale", "begin"]
+__all__ = ["BarsPersisted", "Catalog", "InstrumentStored", "InstrumentUnchanged", "Origin"]
 
 
 class Catalog:
@@ -132,13 +124,16 @@ class Catalog:
         found = self._ledger.alias(typed) or self._ledger.alias(typed.upper())
         return found[0] if found else None
 
-    def aliases(self, instrument_id: str) -> list[str]:
-        """What was typed, or told by the broker, and found to mean this instrument; sorted."""
+    def aliases(self, instrument_id: str) -> dict[str, NameSource | None]:
+        """What was found to mean this instrument, sorted, and who said it; None where a ledger of
+        before this was kept does not know."""
         return self._ledger.aliases(instrument_id)
 
-    def add_alias(self, typed: str, instrument_id: str, con_id: int | None) -> None:
+    def add_alias(
+        self, typed: str, instrument_id: str, con_id: int | None, source: NameSource = "typed"
+    ) -> None:
         """Remember that a typed id means this instrument."""
-        self._ledger.remember_alias(typed, instrument_id, con_id)
+        self._ledger.remember_alias(typed, instrument_id, con_id, source)
 
     # Instruments
 
@@ -283,12 +278,17 @@ class Catalog:
         return transaction
 
     def note(self, series: Series, name: Note) -> str | None:
-        """What was found out about a series: why it is `stale`, from where on there are data."""
+        """What was found out about a series."""
         return self._ledger.notes(name).get(series.bar_type)
 
     def take_note(self, series: Series, name: Note, text: str | None) -> None:
         """Remember something about a series, or with None that it is so no longer."""
         self._ledger.remember_fact(f"{name} {series.bar_type}", text or "")
+
+    def add_flag(self, series: Series, text: str) -> None:
+        """Remember for good what changed the history of a series, such as a split, in one line."""
+        flags = self.note(series, "flags")
+        self.take_note(series, "flags", f"{flags}\n{text}" if flags else text)
 
     def read_bars(
         self, series: Series, start: int | None = None, end: int | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from catalog.errors import DataUnavailable
 from catalog.events import Report, ignore
 from catalog.instruments import Definition, contract_id
+from catalog.ledger_rows import NameSource
 from catalog.origin import Origin, is_adjusted, origin_of
 from catalog.series import NANOS_PER_SECOND
 from catalog.store import Catalog
@@ -127,17 +128,18 @@ class InstrumentLookup:
 
     def _store(self, fresh: Definition, resolved: Resolved, report: Report) -> Definition:
         con_id = contract_id(fresh)
-        names = [_key(self.typed_id), resolved.instrument_id]
+        names: dict[str, NameSource] = {resolved.instrument_id: "broker"}
         if con_id is not None:
-            names.append(f"CONID:{con_id}")
+            names[f"CONID:{con_id}"] = "broker"
         # A renamed contract keeps its folder: the id it was first stored under goes on.
-        name = (con_id and self._catalog.alias(names[-1])) or resolved.instrument_id
+        known = self._catalog.alias(f"CONID:{con_id}") if con_id is not None else None
+        name = known or resolved.instrument_id
         definition = {**fresh, "id": name}
         if self._catalog.store_instrument(definition, origin=self.origin, report=report):
             refine(self._catalog, definition, report)
-        for typed in names:
-            if typed != name:
-                self._catalog.add_alias(typed, name, con_id)
+        for called, source in {_key(self.typed_id): "typed", **names}.items():
+            if called != name:
+                self._catalog.add_alias(called, name, con_id, source)
         stored = self._catalog.instrument(name)
         assert stored is not None, "an instrument just stored is there"
         return stored

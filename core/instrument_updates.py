@@ -88,5 +88,5 @@ def _to_ask_for(catalog: Catalog, instrument_id: str) -> str | None:
         return instrument_id
     # A contract that was renamed since keeps the id it is stored under.
     typed_id = f"conid:{con_id}"
-    catalog.add_alias(typed_id.upper(), instrument_id, con_id)
+    catalog.add_alias(typed_id.upper(), instrument_id, con_id, "broker")
     return typed_id

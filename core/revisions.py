@@ -32,6 +32,11 @@ class Revision:
     first: int = 0
     ratio: Fraction | None = None
 
+    def __str__(self) -> str:
+        if self.ratio is not None:
+            return f"split {self.ratio.numerator}:{self.ratio.denominator}"
+        return f"{self.bars:,} bars {self.kind}"
+
 
 def compare(stored: BarColumns, fresh: BarColumns, last_session: int) -> Revision:
     """Compare all bars of one span as they are stored and as the broker gives them now.

@@ -271,15 +271,10 @@ class SeriesFetch:
         await write(lambda _: self._catalog.rewrite_bars(rewrite), self._report)
 
     def _mark_stale(self, series: Series, revision: Revision) -> DataUnavailable:
-        reason = (
-            f"its prices changed by the ratio {revision.ratio}, as in a split"
-            if revision.kind == "split"
-            else f"the broker restated {revision.bars:,} bars before its last session"
-        )
-        self._catalog.take_note(series, "stale", reason)
+        self._catalog.take_note(series, "stale", str(revision))
         return DataUnavailable(
             f"{series} is stale",
-            reason,
+            f"{revision}: the broker now tells another history than the stored one",
             f"fetch all of it anew: quarterdeck update --rebuild {series.bar_type}",
         )
 

@@ -36,6 +36,7 @@ _LOOK_BACK = {
 _LOOK_BACK_INTRADAY = timedelta(days=7)
 """How far before the last stored bar an update begins: some sessions are compared again."""
 
+_DATE = len("2026-01-05")
 _RESUMABLE_SECONDS = 86_400.0
 # A rebuild that was interrupted longer ago may hold what has been revised since.
 
@@ -179,7 +180,9 @@ def _put_in_place(
     catalog.rewrite_bars(
         Rewrite(series, f"rebuild {series}", without=without, bars=bars, answer=answer)
     )
-    catalog.take_note(series, "stale", None)
+    if why := catalog.note(series, "stale"):
+        catalog.add_flag(series, f"{why}, rebuilt {answer.fetched_at[:_DATE]}")
+        catalog.take_note(series, "stale", None)
     report(BarsPersisted(series, *everything, len(bars), catalog.files(series)[0]))
 
 

@@ -59,7 +59,7 @@ def morning(run: Run, tmp_path: Path) -> Ended:
 
 def test_a_split_is_a_flag_on_the_series(run: Run, morning: Ended, tmp_path: Path) -> None:
     catalog = Catalog.open(tmp_path / "home" / "catalog")
-    reason = "its prices changed by the ratio 4, as in a split"
+    reason = "split 4:1"
     catalog.take_note(Series.from_bar_type(SAVED), "stale", reason)
     catalog.close()
     assert run("show", f"{MINUTES}-LAST", "--json").summary["stale"] == reason

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from catalog.errors import BrokerUnavailable
 from catalog.events import Event
-from catalog.instruments import InstrumentStored, InstrumentUnchanged
+from catalog.instruments import InstrumentStored, InstrumentUnchanged, id_source
 from catalog.store import Catalog
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.identity import backfill_instrument
@@ -106,7 +106,8 @@ async def test_a_renamed_contract_keeps_the_id_it_is_stored_under(desk: Desk) ->
     latest = elsewhere.instrument("FB.NASDAQ")
     assert latest is not None and latest["raw_symbol"] == "META"
     assert elsewhere.alias("META.NASDAQ") == "FB.NASDAQ"
-    assert f"CONID:{META}" in elsewhere.aliases("FB.NASDAQ")
+    assert elsewhere.aliases("FB.NASDAQ") == {f"CONID:{META}": "broker", "META.NASDAQ": "broker"}
+    assert id_source(latest) == f"the simulated broker, for contract {META}"
 
 
 async def test_one_the_broker_does_not_know_stays_and_the_others_go_on(desk: Desk) -> None:

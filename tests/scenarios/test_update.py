@@ -164,7 +164,7 @@ async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
 
     (failed,) = summary.failed
     assert isinstance(failed.error, DataUnavailable)
-    assert "ratio 4" in failed.error.reason
+    assert "split 4:1" in failed.error.reason
     assert "--rebuild AAPL.NASDAQ-1-DAY-LAST-EXTERNAL" in failed.error.steps[0]
     assert desk.told(SeriesStale)
     assert desk.catalog.read_bars(DAYS) == before
@@ -176,16 +176,17 @@ async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
     )
     assert again.failed  # a plain fetch does not mix them either
 
-    assert "ratio 4" in str(desk.catalog.list_series()[0].stale)
+    assert desk.catalog.list_series()[0].stale == "split 4:1"
     (finding,) = revisions(desk.catalog)
-    assert "ratio 4" in finding.detail
+    assert finding.detail == "split 4:1"
     assert finding.mend == f"quarterdeck update --rebuild {DAYS.bar_type}"
 
     await rebuild(DAYS, catalog=desk.catalog, session=desk.session, clock=lambda: NOW)
 
     expected = await truth(desk, DAYS, "2026-10-01", "2026-11-13", tmp_path / "truth")
     assert desk.catalog.read_bars(DAYS) == expected
-    assert desk.catalog.list_series()[0].stale is None
+    (summary,) = desk.catalog.list_series()
+    assert (summary.stale, summary.flags) == (None, ("split 4:1, rebuilt 2026-11-18",))
     assert not revisions(desk.catalog)
     undo(desk.catalog.root)
     assert desk.catalog.read_bars(DAYS) == before
@@ -213,7 +214,7 @@ async def test_a_history_that_was_restated_makes_a_series_stale(desk: Desk) -> N
     desk.alter(MINUTES, "2026-11-16T15:00", "2026-11-16T15:01", 3)
     summary = await desk.update()
     assert summary.failed
-    assert "restated 1 bars" in str(desk.catalog.note(MINUTES, "stale"))
+    assert "1 bars restated" in str(desk.catalog.note(MINUTES, "stale"))
 
 
 async def test_an_id_that_is_not_stored_is_wrong_input(desk: Desk) -> None:
@@ -256,7 +257,7 @@ async def test_a_split_between_two_updates_is_found_out_and_rebuilt(tmp_path: Pa
         session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
         summary = await update_all([], catalog=catalog, session=session, clock=lambda: after)
         (failed,) = summary.failed
-        assert "ratio 3" in str(failed.error)
+        assert "split 3:1" in str(failed.error)
         rebuilt = await rebuild(series, catalog=catalog, session=session, clock=lambda: after)
         assert rebuilt.error is None
         assert not (
@@ -267,6 +268,7 @@ async def test_a_split_between_two_updates_is_found_out_and_rebuilt(tmp_path: Pa
     bars = catalog.read_bars(series)
     at_split = int(np.searchsorted(bars.ts, ns("2024-02-26")))
     assert abs(bars.close[at_split - 1] - last_price / 3) <= 1
+    assert catalog.list_series()[0].flags == ("split 3:1, rebuilt 2024-03-01",)
     assert bars.ts[-1] == ns("2024-03-01T23:59:59") + 999_999_999
     catalog.close()
 

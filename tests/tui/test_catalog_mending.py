@@ -146,6 +146,24 @@ async def test_a_series_that_was_not_updated_lately_is_stale(
         await shown.until(lambda: "stale" not in panel(shown), "the update")
 
 
+async def test_a_split_is_told_in_the_table_and_stays_a_flag_of_its_series(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.NASDAQ")
+        shown.workspace.catalog.take_note(GDX, "stale", "split 3:1")
+        await shown.press("2")
+        await shown.shows("STALE split 3:1", "no longer the broker's history, split 3:1")
+        shown.workspace.catalog.take_note(GDX, "stale", None)
+        shown.workspace.catalog.add_flag(GDX, "split 3:1, rebuilt 2026-03-04")
+        await shown.press("R")
+        await shown.shows("ok, split 3:1", "split 3:1, rebuilt 2026-03-04")
+        await shown.press("d")
+        await shown.shows("history", "split 3:1, rebuilt 2026-03-04")
+        await shown.press("end")
+        await shown.shows("the simulated broker, for contract", "GDX.NASDAQ (typed)")
+
+
 def panel(shown: Deck) -> str:
     """What stands above the log."""
     return shown.text.split("─ Log ")[0]

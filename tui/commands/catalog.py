@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,6 +104,7 @@ def show(
             told = None
             output.error(error)
         record = _record(one) | {"covered": f"{len(one.covered):,} spans"}
+        record["flags"] = "; ".join(one.flags)
         output.fields({name.replace("_", " "): value for name, value in record.items()})
         output.line()
         if told is not None:
@@ -181,7 +182,11 @@ def _print_coverage(told: Coverage, series: Series, output: Output) -> None:
     output.line()
 
 
-def _print_instrument(versions: list[Definition], aliases: list[str], output: Output) -> None:
+def _print_instrument(
+    versions: list[Definition], aliases: Mapping[str, str | None], output: Output
+) -> None:
+    from catalog.instruments import id_source
+
     if not versions:
         output.line("no instrument is stored with these bars")
         return
@@ -193,18 +198,26 @@ def _print_instrument(versions: list[Definition], aliases: list[str], output: Ou
     output.fields(
         {
             "versions": ", ".join(utc(int(one["ts_init"])) or "for all time" for one in versions),
-            "aliases": ", ".join(aliases),
+            "id told by": id_source(latest),
+            "also called": ", ".join(
+                f"{name} ({source})" if source else name for name, source in aliases.items()
+            ),
         }
     )
 
 
-def _instrument_record(versions: list[Definition], aliases: list[str]) -> dict[str, object]:
+def _instrument_record(
+    versions: list[Definition], aliases: Mapping[str, str | None]
+) -> dict[str, object]:
+    from catalog.instruments import id_source
+
     return {
         "instrument": versions[-1] if versions else None,
+        "id_source": id_source(versions[-1]) if versions else None,
         "versions": [
             {"in_force_from": utc(int(each["ts_init"])), "definition": each} for each in versions
         ],
-        "aliases": aliases,
+        "aliases": [{"name": name, "source": source} for name, source in aliases.items()],
     }
 
 
@@ -254,8 +267,8 @@ def _row(one: SeriesSummary) -> tuple[str, ...]:
 def _health(one: SeriesSummary) -> str:
     wrong = [f"{one.damaged} DAMAGED"] if one.damaged else []
     wrong += [] if one.has_instrument else ["ORPHAN"]
-    wrong += ["STALE"] if one.stale else []
-    return ", ".join(wrong) or "ok"
+    wrong += [f"STALE: {one.stale}"] if one.stale else []
+    return "; ".join([", ".join(wrong) or "ok", *one.flags])
 
 
 def _record(one: SeriesSummary) -> dict[str, object]:
@@ -273,6 +286,7 @@ def _record(one: SeriesSummary) -> dict[str, object]:
         "has_instrument": one.has_instrument,
         "damaged": one.damaged,
         "stale": one.stale,
+        "flags": list(one.flags),
         "covered": _covered(one),
     }
 

@@ -73,6 +73,11 @@ def _coverage(catalog: Catalog, summary: SeriesSummary) -> Iterator[Field]:
     from catalog.stretches import coverage
 
     series = summary.series
+    if summary.stale:
+        no_longer = f"{summary.stale}: the broker now tells another; N fetches it anew"
+        yield Field("history", no_longer, "$text-error")
+    for flag in summary.flags:
+        yield Field("history", flag)
     told = coverage(catalog, series)
     by_concern = sorted(
         told.stretches, key=lambda one: ("missing", "none", "held").index(one.state)
@@ -96,6 +101,8 @@ def _coverage(catalog: Catalog, summary: SeriesSummary) -> Iterator[Field]:
 
 def _instrument(catalog: Catalog, summary: SeriesSummary) -> Iterator[Field]:
     """The latest definition, the versions with what changed, and the other names."""
+    from catalog.instruments import id_source
+
     instrument_id = summary.series.instrument_id
     versions = catalog.versions(instrument_id)
     if not versions:
@@ -108,4 +115,9 @@ def _instrument(catalog: Catalog, summary: SeriesSummary) -> Iterator[Field]:
     for at, one in enumerate(versions):
         stored = moment(int(one["ts_init"]))
         yield Field("version", f"since {stored}" if at else f"of {stored}, and for all time before")
-    yield Field("asked as", ", ".join(catalog.aliases(instrument_id)) or "its own id")
+    yield Field("id told by", id_source(latest))
+    names = [
+        f"{name} ({source})" if source else name
+        for name, source in catalog.aliases(instrument_id).items()
+    ]
+    yield Field("also called", ", ".join(names) or "nothing else")

@@ -150,10 +150,13 @@ def _facts(detail: Detail) -> Content:
     missing = len(detail.coverage.missing) if detail.coverage else 0
     facts = (
         f"{missing:,} missing: d lists, f fetches" if missing else "",
+        *summary.flags,
         f"conId {con_id}" if con_id else "",
         f"tick {definition['price_increment']}",
         f"{summary.hours} hours" if summary.hours else "",
         disk,
         _zone(definition),
     )
-    return Content("  ".join(filter(None, facts)))
+    stale = f"no longer the broker's history, {summary.stale}: N fetches it anew  "
+    told = Content("  ".join(filter(None, facts)))
+    return Content.assemble((stale, "$text-error"), told) if summary.stale else told

@@ -118,10 +118,14 @@ def _health(summary: SeriesSummary, today: date, found: int) -> Cell:
         return Cell("DAMAGED", "bad")
     if not summary.has_instrument:
         return Cell("ORPHAN", "bad")
+    if summary.stale:
+        return Cell(f"STALE {summary.stale}", "bad")
     if found:
         return Cell(f"{found:,} finding{'s' * (found > 1)}", "warning")
-    stale = _stale_days(summary, today)
-    return Cell(f"stale {stale:,}d", "warning") if stale else Cell("ok", "good")
+    if stale := _stale_days(summary, today):
+        return Cell(f"stale {stale:,}d", "warning")
+    flag = summary.flags[-1].partition(",")[0] if summary.flags else ""
+    return Cell(f"ok, {flag}" if flag else "ok", "good")
 
 
 def _stale_days(summary: SeriesSummary, today: date) -> int:
