@@ -104,9 +104,11 @@ class Inventory:
         Raises `DamagedFile` when one cannot be read.
         """
         folder = folder_name(instrument_id)
+        present = subfolders(self._root / BARS.parent)
         versions = [
             definition
             for parent in CLASS_FOLDERS
+            if parent.name in present
             for definition in self._definitions_in(parent / folder)
             if definition["id"] == instrument_id
         ]
