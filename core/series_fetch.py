@@ -38,13 +38,13 @@ from core.fetch_events import (
 )
 from core.fetch_plan import FetchRequest, SeriesPlan, plan_series
 from core.ibkr.bars import BarsRead, Reject, first_open, read_bars, scale_of
-from core.ibkr.chunks import Chunk, bar_size, before, reached, what_to_show
+from core.ibkr.chunks import Chunk, bar_size, before, once_more, reached, what_to_show
 from core.ibkr.connection import BrokerSession
 from core.ibkr.requests import Bars, Empty, Failure, as_error, historical_bars
 from core.identity import Clock, InstrumentLookup
 from core.jobs import JobProgress
 from core.revisions import Revision, compare
-from core.turns import OPEN_REQUESTS
+from core.turns import OPEN_REQUESTS, SMALL_BAR
 from core.writing import write
 
 type Outcome = Literal["stored", "nothing to do", "no data", "failed"]
@@ -209,6 +209,15 @@ class SeriesFetch:
 
     async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
         """The answer to a chunk, and how many seconds the broker took for it."""
+        answer, seconds = await self._ask(plan, chunk)
+        if isinstance(answer, Empty):
+            # It will not be asked for again: said twice, it is believed.
+            spec = plan.series.spec
+            again = once_more(chunk, spec) if spec.nanos <= SMALL_BAR else chunk
+            answer, seconds = await self._ask(plan, again)
+        return answer, seconds
+
+    async def _ask(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
         resolved, seconds = await self._known.ask(), 0.0
 
         async def ask(session: BrokerSession) -> Bars | Failure:
@@ -233,9 +242,6 @@ class SeriesFetch:
             return answer
 
         answer = await self._broker.ask(ask, known=True)
-        if isinstance(answer, Empty):
-            # It will not be asked for again: said twice, it is believed.
-            answer = await self._broker.ask(ask, known=True)
         return answer, seconds
 
     async def _revise(self, plan: SeriesPlan, bars: BarColumns, held: list[Interval]) -> None:

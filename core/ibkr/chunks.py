@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -140,6 +140,14 @@ def reached(chunk: Chunk, first_open: int, spec: BarSpec, sessions: Sessions) ->
     return chunk.start if index <= 0 else min(opens[index], chunk.end)
 
 
+def once_more(chunk: Chunk, spec: BarSpec) -> Chunk:
+    """The same question, reaching one bar or day further back: IBKR wants 15 seconds between
+    identical ones for small bars. What it brings beyond the chunk is clipped."""
+    count, unit = chunk.duration.split()
+    further = spec.nanos // NANOS_PER_SECOND if unit == "S" else 1
+    return replace(chunk, duration=f"{int(count) + further} {unit}")
+
+
 def before(chunk: Chunk, start: int, spec: BarSpec, sessions: Sessions) -> Chunk | None:
     """The request for the part of a chunk that opens before `start`; None when there is none."""
     return next(iter(plan([(chunk.start, start)], spec, sessions)), None)
@@ -193,9 +201,10 @@ def _intraday_chunk(pieces: list[_Piece], spec: BarSpec) -> Chunk:
 
 def _split(opened: int, closed: int, spec: BarSpec) -> Iterator[Interval]:
     """A session in parts of one request each, cut on the grid of its bars."""
-    longest = _table()["longest"]
-    bars = longest["seconds_of_one_second_bars"] if spec.nanos == NANOS_PER_SECOND else None
-    span = spec.nanos * min(bars or BARS_A_REQUEST, BARS_A_REQUEST)
+    bars = BARS_A_REQUEST
+    if spec.nanos == NANOS_PER_SECOND:
+        bars = min(bars, _table()["longest"]["seconds_of_one_second_bars"] - 1)  # see `once_more`
+    span = spec.nanos * bars
     start = opened
     while start < closed:
         end = min((start // spec.nanos) * spec.nanos + span, closed)

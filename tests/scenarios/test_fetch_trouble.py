@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from catalog.errors import BrokerUnavailable, WrongInput
 from catalog.events import Event
 from catalog.series import BarSpec, Series
-from catalog.store import BarsPersisted
+from catalog.store import BarsPersisted, Catalog
 from core.asking import JobLine, PatientBroker
 from core.fetch import FetchRequest, backfill_instrument, fetch_all, fetch_series
 from core.fetch_events import AskedAgain, ConnectionAwaited, ConnectionBack, PacingWait
@@ -246,6 +248,33 @@ async def restarted(desk: Desk) -> None:
     desk.gateway.strike(Fault(what="restart", seconds=0.05))
     await asyncio.wait_for(back.wait(), 30)
     unsubscribe()
+
+
+@pytest.mark.parametrize(
+    ("times", "outcome", "bars"), [(1, "stored", 1_000), (2, "no data", 0)], ids=["once", "twice"]
+)
+@pytest.mark.parametrize("size", [1, 30])
+async def test_small_bars_said_to_be_none_are_asked_for_once_more_and_not_alike(
+    tmp_path: Path, size: int, times: int, outcome: str, bars: int
+) -> None:
+    """Asked alike, the gateway would call it a violation, or we would wait for 15 seconds."""
+    catalog = Catalog.open(tmp_path)
+    spec = BarSpec(size, "SECOND")
+    end = NOW.replace(hour=6, minute=0) + timedelta(seconds=1_000 * size)
+    empty = Fault(what="empty", at="historical_bars", times=times)
+    async with SimulatedGateway(now=NOW, faults=[empty]) as gateway:
+        session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+        request = FetchRequest(
+            ("EUR/USD",), spec.with_side("MID"), "2026-11-18T06:00", f"{end:%FT%T}"
+        )
+        fetched = await fetch_series(
+            "EUR/USD", request, catalog=catalog, session=session, clock=lambda: NOW, pause=no_pause
+        )
+        await session.disconnect()
+    assert (fetched.outcome, fetched.bars) == (outcome, bars)
+    asked = [request.kind for request in gateway.requests].count("historical_bars")
+    assert (asked, gateway.violations) == (2, [])
+    catalog.close()
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["a new symbol", "one the catalog holds"])

@@ -14,7 +14,7 @@ from catalog.coverage import Interval, intersect, union
 from catalog.errors import WrongInput
 from catalog.series import BarSpec
 from catalog.sessions import Sessions
-from core.ibkr.chunks import BARS_A_REQUEST, bar_size, before, plan, reached
+from core.ibkr.chunks import BARS_A_REQUEST, bar_size, before, once_more, plan, reached
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
@@ -93,7 +93,22 @@ def test_bars_of_more_than_a_minute_are_asked_for_in_days() -> None:
 def test_a_session_of_many_seconds_is_cut_within() -> None:
     sessions = weekdays(1)
     chunks = plan([whole(sessions)], BarSpec(1, "SECOND"), sessions)
-    assert [chunk.duration for chunk in chunks] == ["2000 S"] * 11 + ["1400 S"]
+    assert [chunk.duration for chunk in chunks] == ["1999 S"] * 11 + ["1411 S"]
+    again = [once_more(chunk, BarSpec(1, "SECOND")) for chunk in chunks]
+    # IBKR gives no more than 2,000 seconds of them.
+    assert [chunk.duration for chunk in again] == ["2000 S"] * 11 + ["1412 S"]
+
+
+def test_asked_once_more_a_request_reaches_a_bar_or_a_session_further_back() -> None:
+    sessions, spec = weekdays(2), BarSpec(30, "SECOND")
+    for interval, durations in (
+        (next(iter(sessions.intervals())), ("23400 S", "23430 S")),
+        (whole(sessions), ("2 D", "3 D")),
+    ):
+        (chunk,) = plan([interval], spec, sessions)
+        again = once_more(chunk, spec)
+        assert (chunk.duration, again.duration) == durations
+        assert (again.start, again.end, again.until) == (chunk.start, chunk.end, chunk.until)
 
 
 def test_days_are_counted_in_sessions_and_many_of_them_in_years() -> None:
