@@ -77,6 +77,8 @@ class Settings(BaseModel):
     """Lists of ids by name, for `@name`."""
     on_job_end: str = ""
     """A command of the user's, run by the shell when a fetch or an update has ended."""
+    bell: bool = True
+    """Ring the terminal when a job ends that took over ten seconds, or is not in sight."""
     theme: str = "quarterdeck"
     """The colours of the dashboard: quarterdeck, quarterdeck-light, or one of Textual's."""
     zone: str = "America/New_York"

@@ -18,6 +18,7 @@ from textual.timer import Timer
 
 from catalog.errors import CatalogUnusable, QuarterdeckError, WrongInput
 from tui import signs
+from tui.bell import rings
 from tui.keys import named, telling
 from tui.logfile import LogStream, log_to
 from tui.screens.base import BaseScreen
@@ -45,6 +46,10 @@ _PLACES: dict[str, Place] = {
 
 type LogSize = Literal["normal", "folded", "grown"]
 type Place = Literal["connection", "catalog", "fetch", "backtest"]
+
+
+def _place(kind: str) -> Place:
+    return _PLACES.get(kind, "catalog")
 
 
 def _connection() -> Screen[None]:
@@ -133,7 +138,8 @@ class QuarterdeckApp(App[None]):
         self._low_bandwidth = low_bandwidth
         self._ticking: Timer | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._failures_told: set[int] = set()
+        self._ended: set[int] = set()
+        self._bell = True
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
@@ -204,7 +210,7 @@ class QuarterdeckApp(App[None]):
             self.tell(WrongInput(problem.title, problem.reason, *problem.steps, last_good))
 
     def apply(self, settings: Settings) -> None:
-        """Take theme, keys, zone, signs and pace from the settings."""
+        """Take theme, keys, zone, signs, pace and bell from the settings."""
         signs.choose(settings.charts)
         if self.has_class("-ascii") != signs.ascii_only():
             self.toggle_class("-ascii")
@@ -212,6 +218,7 @@ class QuarterdeckApp(App[None]):
                 screen.query("*").refresh()
         EXCHANGE_ZONE.choose(settings.zone)
         self.set_keymap(settings.keys)
+        self._bell = settings.bell
         slow = self._low_bandwidth or settings.low_bandwidth
         self._tick_every(SLOW_REFRESH_S if slow else REFRESH_S)
         if settings.theme in self.available_themes:
@@ -228,25 +235,29 @@ class QuarterdeckApp(App[None]):
 
     def tick(self) -> None:
         """Let what is shown read the workspace."""
-        for screen in self.screen_stack:
+        screens = self.screen_stack  # none when the app is ending
+        for screen in screens:
             if isinstance(screen, BaseScreen):
                 screen.tick()
-        if self.workspace is not None:
-            self._tell_failures(self.workspace)
+        if self.workspace is not None and screens:
+            self._tell_ended(self.workspace, screens[0])
 
-    def _tell_failures(self, workspace: Workspace) -> None:
-        shown = self.screen_stack[0]
-        for job in workspace.jobs.all:
-            error = job.snapshot.error
-            if error is None or job.id in self._failures_told:
-                continue
-            self._failures_told.add(job.id)
-            if not isinstance(shown, BaseScreen) or job.kind != shown.TELLS_FAILED:
-                self._tell_briefly(job.kind, error)
+    def _tell_ended(self, workspace: Workspace, shown: Screen[object]) -> None:
+        """Tell of the jobs that ended since the last time what is not seen by itself."""
+        ended = [job for job in workspace.jobs.all if not (job.running or job.id in self._ended)]
+        self._ended.update(job.id for job in ended)
+        for job in ended:
+            told = isinstance(shown, BaseScreen) and job.kind == shown.TELLS_FAILED
+            if job.snapshot.error is not None and not told:
+                self._tell_briefly(job.kind, job.snapshot.error)
+        if self._bell and any(
+            rings(job, in_sight=self.current_mode == _place(job.kind)) for job in ended
+        ):
+            self.bell()
 
     def _tell_briefly(self, kind: str, error: QuarterdeckError) -> None:
         """Tell what failed off screen; the screen of the job tells it in full."""
-        place = _PLACES.get(kind, "catalog")
+        place = _place(kind)
         lines = [error.reason, *error.steps[:1]]
         if self.current_mode != place:
             lines.append(f"{1 + list(self.MODES).index(place)} shows more")

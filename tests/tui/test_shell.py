@@ -200,6 +200,16 @@ def wait_for_ever(job: Job[None]) -> Awaitable[None]:
     return asyncio.get_running_loop().create_future()
 
 
+async def test_a_late_call_finds_no_screens_any_more_and_does_nothing(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        await shown.until(lambda: not shown.workspace.jobs.running, "the refused connection")
+        while shown.app._screen_stack:  # as the app does before it ends
+            await shown.app._screen_stack.pop().remove()
+        shown.app.tick()
+        shown.app.exit()
+    assert shown.app.failure is None
+
+
 async def test_quitting_asks_while_a_job_runs_and_cancels_it(tmp_path: Path) -> None:
     async with deck(tmp_path) as shown:
         job = shown.workspace.jobs.start("fetch", "GDX.ARCA [1]", wait_for_ever)
