@@ -56,10 +56,10 @@ class RawClient:
         self.writer.write(b"API\0" + struct.pack(">I", len(versions)) + versions)
 
     async def receive(self) -> list[str]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             (length,) = struct.unpack(">I", await self.reader.readexactly(4))
             return (await self.reader.readexactly(length)).decode().split("\0")[:-1]
 
     async def is_hung_up(self) -> bool:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.reader.read() == b""
