@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import (
@@ -23,6 +24,7 @@ from core.backtest.fingerprint import source_hash
 from core.backtest.guard import Failure, guarded
 from core.backtest.instruments import traded
 from core.backtest.orders import balances_of, fills_of, orders_of
+from core.backtest.recording import MOST_READINGS, Recorder
 from core.backtest.records import ENGINE_LOG
 from core.backtest.settling import Ended, Holding, settle
 from core.backtest.stream import read_stream
@@ -57,6 +59,7 @@ class Simulation:
         currencies = [each.currency for each in self.traded]
         self.purse = purse(task.spec.all_cash(), currencies, self.rates, task.data.interval[0])
         self.accounts = Accounts.split(self.purse.cash, self.traded)
+        self._recorders: list[Recorder] = []
         self._failure = Failure(task.spec.strategy)
         self._loaded = load(task.spec.strategy, task.strategy_folders)
         self._began = time.perf_counter()
@@ -137,6 +140,7 @@ class Simulation:
             tuple(row for account in accounts.found(self.engine) for row in balances_of(account)),
             source_hash(self._loaded.kind, self._loaded.configuration),
             self._stopped,
+            tuple(line for recorder in self._recorders for line in recorder.lines()),
         )
 
     def _engine(self) -> BacktestEngine:
@@ -160,10 +164,24 @@ class Simulation:
             engine.add_instrument(each.instrument)
         start = None if task.data.warm_from is None else task.data.interval[0]
         fed = {stream.series.bar_type for each in self.traded for stream in each.feed.streams}
+        seen = sum(len(each.feed.seen) for each in self.traded)
+        every = max(-(-seen // MOST_READINGS), 1)
+
+        def kind(number: int) -> type[Any]:
+            self._recorders.append(recorder := Recorder(every))
+            return guarded(
+                self._loaded.kind,
+                number,
+                failure=failure,
+                recorder=recorder,
+                fed=fed,
+                start=start,
+            )
+
         for strategy in self._loaded.instances(
             task.parameters,
             self.accounts.markets(self.traded),
-            lambda number: guarded(self._loaded.kind, failure, fed, start, number),
+            kind,
         ):
             engine.add_strategy(strategy)
         return engine

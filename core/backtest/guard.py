@@ -15,6 +15,7 @@ from nautilus_trader.trading import Strategy
 
 from catalog.errors import DataUnavailable, QuarterdeckError, WrongInput
 from core.backtest.limits import out_of_memory
+from core.backtest.recording import Recorder
 from core.strategies.causes import causes
 
 type _Handler = Callable[..., Any]
@@ -53,10 +54,17 @@ class Failure:
 
 
 def guarded(
-    kind: type[Strategy], failure: Failure, fed: Collection[str], start: int | None, number: int
+    kind: type[Strategy],
+    number: int,
+    *,
+    failure: Failure,
+    recorder: Recorder,
+    fed: Collection[str],
+    start: int | None,
 ) -> type[Any]:
-    """The strategy class with each of its own `on_...` ending the run when it raises, and refusing
-    to subscribe to bars that are not among those `fed` to the engine, or made of them.
+    """The strategy class with each of its own `on_...` ending the run when it raises, refusing to
+    subscribe to bars that are not among those `fed` to the engine, or made of them, and having its
+    indicators read.
 
     Bars that open before `start` (ns), if any, warm the strategy up: they reach the indicators it
     registered and its `on_warm_up_bar` if it has one, but not `on_bar`. `number` tells apart the
@@ -68,10 +76,13 @@ def guarded(
         if name.startswith("on_") and getattr(kind, name) is not getattr(Strategy, name, None)
     }
     handlers = {name: _guard(handler, failure) for name, handler in own.items()}
+    if "on_bar" in own:
+        handlers["on_bar"] = _guard_bars(own["on_bar"], failure, recorder)
     if start is not None and "on_bar" in own:
         warm_up = handlers.get("on_warm_up_bar", lambda _strategy, _bar: None)
         handlers["on_bar"] = _after(start, warm_up, handlers["on_bar"])
     handlers["subscribe_bars"] = _subscribe(kind.subscribe_bars, fed)
+    handlers["register_indicator_for_bars"] = recorder.registering(kind.register_indicator_for_bars)
     name = kind.__name__ if number == 1 else f"{kind.__name__}{number}"
     return type(name, (kind,), handlers)
 
@@ -82,11 +93,34 @@ def _guard(handler: _Handler, failure: Failure) -> _Handler:
         try:
             return handler(strategy, *args)
         except BaseException as error:  # SystemExit too: Nautilus would swallow it
-            failure.keep(error)
-            strategy.shutdown_system(f"{type(error).__name__}: {error}")
+            _end(strategy, failure, error)
             return None
 
     return guard
+
+
+def _guard_bars(on_bar: _Handler, failure: Failure, recorder: Recorder) -> _Handler:
+    """As `_guard`, with indicators read. One function for both: each costs something a bar."""
+    left = recorder.every
+
+    @functools.wraps(on_bar)
+    def guard(strategy: Strategy, bar: Any) -> None:
+        nonlocal left
+        try:
+            on_bar(strategy, bar)
+            left -= 1
+            if not left:
+                left = recorder.every
+                recorder.read(strategy, bar)
+        except BaseException as error:
+            _end(strategy, failure, error)
+
+    return guard
+
+
+def _end(strategy: Strategy, failure: Failure, error: BaseException) -> None:
+    failure.keep(error)
+    strategy.shutdown_system(f"{type(error).__name__}: {error}")
 
 
 def _subscribe(subscribe: _Handler, fed: Collection[str]) -> _Handler:

@@ -10,6 +10,7 @@ TRADES = "trades.parquet"
 ORDERS = "orders.parquet"
 POSITIONS = "positions.parquet"
 ACCOUNTS = "accounts.parquet"
+INDICATORS = "indicators.parquet"
 ENGINE_LOG = "engine.jsonl"
 
 REFUSED = frozenset({"DENIED", "REJECTED"})

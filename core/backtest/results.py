@@ -22,12 +22,14 @@ import pyarrow as pa
 from catalog.errors import CatalogUnusable, DataUnavailable, WrongInput
 from catalog.layout import NANOS_PER_DAY
 from core.backtest.accounting import Equity, Fill, Position, Trade
+from core.backtest.indicators import IndicatorLine, read_lines
 from core.backtest.metrics import Metrics
 from core.backtest.records import (
     ACCOUNTS,
     ENGINE_LOG,
     EQUITY,
     FILLS,
+    INDICATORS,
     ORDERS,
     POSITIONS,
     TRADES,
@@ -148,9 +150,19 @@ class RunStore:
                 _rows_if_any(folder / ACCOUNTS, Balance),
             )
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise DataUnavailable(
-                f"run {run_id} cannot be read", str(error), "run it again", f"or delete {folder}"
-            ) from error
+            raise _unreadable(run_id, folder, error) from error
+
+    def indicators(self, run_id: str) -> tuple[IndicatorLine, ...]:
+        """What the indicators of a run said; empty where its strategy had none, or the run is older
+        than this.
+
+        Raises as `load`.
+        """
+        path = self._folder_of(run_id) / INDICATORS
+        try:
+            return read_lines(path) if path.exists() else ()
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise _unreadable(run_id, path.parent, error) from error
 
     def remark(self, run_id: str, change: Callable[[Remarks], Remarks]) -> Remarks:
         """Change what a person says of a run; gives what is said now.
@@ -199,6 +211,12 @@ class RunStore:
             for owner in staging.iterdir():
                 if not Path(f"/proc/{owner.name}").exists():
                     shutil.rmtree(owner, ignore_errors=True)
+
+
+def _unreadable(run_id: str, folder: Path, error: Exception) -> DataUnavailable:
+    return DataUnavailable(
+        f"run {run_id} cannot be read", str(error), "run it again", f"or delete {folder}"
+    )
 
 
 def _rows[T](path: Path, kind: type[T]) -> tuple[T, ...]:

@@ -30,11 +30,13 @@ from core.backtest.accounting import (
 from core.backtest.currencies import Purse, Rates
 from core.backtest.data import InstrumentData
 from core.backtest.fingerprint import Fingerprint
+from core.backtest.indicators import IndicatorLine, write_lines
 from core.backtest.metrics import Counted, Metrics, compute
 from core.backtest.records import (
     ACCOUNTS,
     EQUITY,
     FILLS,
+    INDICATORS,
     ORDERS,
     POSITIONS,
     TRADES,
@@ -63,7 +65,8 @@ class Holding:
 class Ended:
     """What the engine leaves: `cash` is that of all its accounts by currency, `purse` what it
     began as, `balances` how it came to that, `strategy` the hash of the strategy's source,
-    `stopped` why it ended before its last bar, if it did."""
+    `stopped` why it ended before its last bar, if it did, `indicators` what those of the strategy
+    said on its way."""
 
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
@@ -74,6 +77,7 @@ class Ended:
     balances: tuple[Balance, ...] = ()
     strategy: str = ""
     stopped: str = ""
+    indicators: tuple[IndicatorLine, ...] = ()
 
 
 def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended: Ended) -> Outcome:
@@ -100,6 +104,8 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended
     write_rows(task.folder / ORDERS, Order, ended.orders)
     write_rows(task.folder / POSITIONS, Position, positions(markets, in_own))
     write_rows(task.folder / ACCOUNTS, Balance, ended.balances)
+    if ended.indicators:
+        write_lines(task.folder / INDICATORS, ended.indicators)
     warnings = [
         *_about_the_end(task, equity, ended),
         *(warning for holding in holdings for warning in holding.warnings),
