@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
@@ -23,6 +23,7 @@ from tui.keys import named, telling
 from tui.logfile import LogStream, log_to
 from tui.screens.base import BaseScreen
 from tui.theme import THEMES
+from tui.typeahead import TypeaheadApp
 from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def things() -> type[Provider]:
     return Things
 
 
-class QuarterdeckApp(App[None]):
+class QuarterdeckApp(TypeaheadApp):
     """The dashboard.
 
     `open_workspace` is awaited after the first paint; a `QuarterdeckError` it raises ends the app
@@ -100,7 +101,7 @@ class QuarterdeckApp(App[None]):
         "fetch": _fetch,
         "backtest": _backtest,
     }
-    COMMANDS = App.COMMANDS | {things}
+    COMMANDS = TypeaheadApp.COMMANDS | {things}
     BINDINGS: ClassVar[list[BindingType]] = named(
         "app",
         [
@@ -190,7 +191,7 @@ class QuarterdeckApp(App[None]):
         # What is imported by now stays: walking through it would hold the loop for half a second.
         gc.freeze()
         await self._take_settings(self.workspace)
-        self.tick()
+        self.call_later(self.tick)  # in turn with the keys: between two modes no screen is shown
         self.workspace.connect()
 
     async def _welcome(self, home: Home) -> None:

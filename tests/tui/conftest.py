@@ -15,17 +15,18 @@ NOW = datetime(2026, 3, 4, 15, 41, tzinfo=UTC)
 
 
 @contextmanager
-def gateway() -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """The port and the process of a simulated gateway whose clock stands at `NOW`."""
+def gateway(now: datetime = NOW) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """The port and the process of a simulated gateway whose clock stands at `now`."""
     command = [sys.executable, "-m", "core.simulator", "--die-with-parent", "--port=0"]
     with subprocess.Popen(
-        [*command, f"--now={NOW.isoformat()}"], stdout=subprocess.PIPE, text=True
+        [*command, f"--now={now.isoformat()}"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         word, _, endpoint = process.stdout.readline().strip().partition(" ")
         assert word == "listening"
         yield int(endpoint.rpartition(":")[2]), process
         process.terminate()
+        process.communicate()  # its last words
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from catalog.events import Event, Level
 from tests.tui.deck import Deck, deck
-from tests.tui.test_shell_in_a_terminal import terminal
+from tests.tui.terminal import terminal
 from tui.widgets.log import LogPanel
 
 
@@ -112,13 +111,10 @@ def test_the_pager_borrows_the_terminal_while_the_loop_goes_on(
     pager.write_text('#!/bin/sh\nprintf "in the pager: "; grep -c . "$1"; read answer\n')
     pager.chmod(0o755)
     with terminal(tmp_path, gateway_port, PAGER=str(pager)) as shown:
-        shown.wait_for(lambda: "● connected" in shown.text)
-        os.write(shown._master, b"\to")  # the next panel is the log
-        shown.wait_for(lambda: "in the pager:" in shown.text)
+        shown.shows("● connected")
+        shown.press("\to", "in the pager:")  # the next panel is the log
         before = shown.received
         assert b"\x1b[?1049l" in before  # the other screen is left
-        os.write(shown._master, b"\n")
-        shown.wait_for(lambda: "● connected" in shown.text and "─ Session" in shown.text)
-        os.write(shown._master, b"q")
-        shown.wait_for(lambda: shown.process.poll() is not None)
-        assert shown.process.returncode == 0
+        shown.press("\n", "● connected", "─ Session")
+        shown.press("q")
+        assert shown.ends() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from core.settings import Settings
 from core.workspace import Workspace
 from tests.tui.conftest import NOW
 from tests.tui.deck import SMALL, Deck, deck
-from tests.tui.test_shell_in_a_terminal import terminal
+from tests.tui.terminal import terminal
 from tui import signs
 from tui.app import QuarterdeckApp
 from tui.widgets.result_table import ResultTable
@@ -115,13 +114,12 @@ sys.argv = ["quarterdeck", "--home", home]
 main()
 """
     with terminal(tmp_path, 1, spoil=program) as shown:
-        shown.wait_for(lambda: "Welcome aboard" in shown.text and "nobody listens" in shown.text)
-        os.write(shown._master, b"\x1b")
-        shown.wait_for(lambda: "refused" in shown.text)
+        shown.shows("Welcome aboard", "nobody listens")
+        shown.press("\x1b", "refused")
         assert "Welcome" not in shown.text
         assert 'profile = "paper-gateway"' in (tmp_path / "settings.toml").read_text()
     with terminal(tmp_path, 1, spoil=program) as shown:
-        shown.wait_for(lambda: "refused" in shown.text)
+        shown.shows("refused")
         assert b"Welcome" not in shown.received
 
 
@@ -132,17 +130,14 @@ sys.argv = ["quarterdeck", "--home", home]
 main()
 """
     with terminal(tmp_path, 1, spoil=program) as shown:
-        shown.wait_for(lambda: "nobody listens" in shown.text and "> demo" in shown.text)
-        os.write(shown._master, b"\r")
-        shown.wait_for(lambda: "the catalog's folder" in shown.text)
-        os.write(shown._master, b"2\r")
-        shown.wait_for(lambda: "● connected" in shown.text, 30)
+        shown.shows("nobody listens", "> demo")
+        shown.press("\r2\r", "● connected")
         assert "SIMULATED" in shown.text and "catalog catalog2" in shown.text
 
 
 def test_a_terminal_without_a_cursor_is_refused_in_words(tmp_path: Path) -> None:
     with terminal(tmp_path, 1, TERM="dumb") as shown:
-        shown.wait_for(lambda: "told: The dashboard cannot draw on this terminal" in shown.text)
+        shown.shows("told: The dashboard cannot draw on this terminal")
 
 
 def test_another_profile_is_opened_without_leaving_the_terminal(
@@ -152,11 +147,8 @@ def test_another_profile_is_opened_without_leaving_the_terminal(
         f"[profiles.other]\nport = {gateway_port}\n[profiles.demo]\nsimulated = true\n"
     )
     with terminal(tmp_path, gateway_port) as shown:
-        shown.wait_for(lambda: "demo SIMULATED   ● connected" in shown.text)
-        os.write(shown._master, b"p")
-        shown.wait_for(lambda: "─ Profiles ─" in shown.text and "other" in shown.text)
-        os.write(shown._master, b"G\r")
-        shown.wait_for(lambda: "other SIMULATED   ● connected" in shown.text, 30)
-        os.write(shown._master, b"q")
-        shown.wait_for(lambda: shown.process.poll() is not None)
-        assert shown.process.returncode == 0
+        shown.shows("demo SIMULATED   ● connected")
+        shown.press("p", "─ Profiles ─", "other")
+        shown.press("G\r", "other SIMULATED   ● connected")
+        shown.press("q")
+        assert shown.ends() == 0

@@ -19,7 +19,6 @@ from tui.widgets.backtest_form import BacktestForm
 from tui.widgets.backtest_history import columns
 from tui.widgets.backtest_running import RunningRun
 from tui.widgets.backtest_spec import title_of
-from tui.widgets.form import TURN_FIELDS
 from tui.widgets.form_reading import known_ids, stored_dates
 from tui.widgets.result_loading import load_shown
 from tui.widgets.result_table import ResultTable
@@ -55,7 +54,6 @@ class BacktestScreen(RunHistory):
         "p fills in a preset, P keeps one, S sweeps."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *TURN_FIELDS,
         Binding("n", "new", "new", tooltip="Set up a new run"),
         Binding("e", "edit", "edit & rerun", tooltip="Set up a run like the one under the cursor"),
         Binding("t", "turn_tab(1)", "tabs", tooltip="Next tab of the result"),
@@ -157,7 +155,9 @@ class BacktestScreen(RunHistory):
         self._open("form")
 
     def action_back(self) -> None:
-        """Leave the form; what was typed stays."""
+        """Leave the form, where what was typed stays; in the history take the marks off."""
+        if self.query_one("#places", ContentSwitcher).current == "results":
+            self.history.unmark()
         self._open("results")
 
     @on(BacktestForm.PresetWanted)
@@ -315,6 +315,8 @@ class BacktestScreen(RunHistory):
             result.show_failure(shown.run.spec, _stored_error(shown.run))
         else:
             result.show(shown)
+        if all(run.run_id != run_id for run in self._runs):
+            await self.read_history(workspace)
         self.history.point_at(run_id)
         self._offer_keys()
 

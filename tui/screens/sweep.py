@@ -19,7 +19,7 @@ from core.backtest.sweep import Axis, SweepSpec
 from core.strategies.parameters import Parameter, StrategyInfo
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_spec import title_of
-from tui.widgets.form import TURN_FIELDS, FormField, LastWord, first_problem
+from tui.widgets.form import FormField, LastWord, first_problem
 from tui.widgets.form_reading import told
 from tui.widgets.result_table import ResultTable
 from tui.widgets.sweep_board import SweepBoard
@@ -47,7 +47,6 @@ class Sweep(BaseScreen):
         "that vary. Leaving the screen does not stop the sweep."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *TURN_FIELDS,
         Binding("n", "grid", "grid", tooltip="Go to the values"),
         Binding("x", "cancel", "cancel", tooltip="Stop the sweep; what has ended stays"),
         Binding("escape", "back", "back"),

@@ -16,13 +16,6 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-TURN_FIELDS: tuple[BindingType, ...] = (
-    Binding("tab", "app.focus_next", show=False, priority=True),
-    Binding("shift+tab", "app.focus_previous", show=False, priority=True),
-)
-"""For screens with forms. As priority bindings they act before the keys behind them are handed
-out: else what is typed fast after a tab goes to the field before it."""
-
 
 class LastWord(Suggester):
     """Completes the last word of what is typed, of words that may change; right arrow takes it."""
