@@ -182,6 +182,18 @@ class BarsRounded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class VolumesInLots(Event):
+    """The gateway sends volumes of US stocks in lots of 100."""
+
+    channel: ClassVar[str] = "fetch"
+
+    series: Series
+
+    def __str__(self) -> str:
+        return f"{self.series}: volumes came in lots of 100, they are stored as shares"
+
+
+@dataclass(frozen=True, slots=True)
 class BarsReordered(Event):
     """Bars of one answer that were not in order of time; they are now."""
 

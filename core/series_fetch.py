@@ -35,6 +35,7 @@ from core.fetch_events import (
     SeriesDone,
     SeriesFailed,
     SeriesStale,
+    VolumesInLots,
 )
 from core.fetch_plan import FetchRequest, SeriesPlan, plan_series
 from core.ibkr.bars import BarsRead, Reject, first_open, read_bars, scale_of
@@ -99,6 +100,7 @@ class SeriesFetch:
         self._stored = 0
         self._answered = 0
         self._rejects: list[Reject] = []
+        self._told_of_lots = False
 
     async def prepare(self) -> None:
         """Find out what to ask for. What goes wrong is kept in `error`."""
@@ -185,8 +187,9 @@ class SeriesFetch:
         answer, seconds = await self._request(plan, chunk)
         start, bars = chunk.start, self._no_bars()
         if isinstance(answer, Bars):
+            scale, in_lots = scale_of(self._known.definition), self._broker.session.volumes_in_lots
             read = await asyncio.to_thread(
-                read_bars, answer.bars, series.spec, scale_of(self._known.definition)
+                read_bars, answer.bars, series.spec, scale, in_lots=in_lots
             )
             self._tell_flaws(series, read)
             if len(read.columns):
@@ -328,6 +331,11 @@ class SeriesFetch:
             self._report(SeriesDone(plan.series, self._stored, held, self._broker.requests))
 
     def _tell_flaws(self, series: Series, read: BarsRead) -> None:
+        if read.in_lots:
+            self._broker.session.volumes_in_lots = True
+            if not self._told_of_lots:
+                self._report(VolumesInLots(series))
+            self._told_of_lots = True
         if read.rejects:
             first = read.rejects[0]
             self._rejects.extend(read.rejects)

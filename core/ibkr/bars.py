@@ -27,6 +27,7 @@ _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 _NO_VOLUME = -1.0
 # Prices are decimals that were sent as text: a millionth of a tick is noise of the float.
 _TICK_NOISE_DIGITS = 6
+_SHARES_A_LOT = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class PriceScale:
     size_precision: int = 0
     negative_prices: bool = False
     """Whether prices of zero and below are real: futures and spreads."""
+    us_stock: bool = False
+    """Whether a gateway may send its volumes in lots of 100, by "Send market data in lots for US
+    stocks" of its API settings."""
 
     @property
     def price_precision(self) -> int:
@@ -56,23 +60,27 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class BarsRead:
-    """The bars taken, those not taken, how many had a price or a volume rounded, and how many came
-    later than one that follows them."""
+    """The bars taken, those not taken, how many had a price or a volume rounded, how many came
+    later than one that follows them, and whether their volumes came in lots."""
 
     columns: BarColumns
     rejects: tuple[Reject, ...]
     rounded_prices: int
     rounded_volumes: int
     reordered: int
+    in_lots: bool
 
 
-def read_bars(bars: Sequence[BarData], spec: BarSpec, scale: PriceScale) -> BarsRead:
+def read_bars(
+    bars: Sequence[BarData], spec: BarSpec, scale: PriceScale, *, in_lots: bool = False
+) -> BarsRead:
     """Turn the bars of one answer into columns, put in order.
 
     Prices off the tick are rounded half-even to it; a MID lies between ticks by nature and is
     rounded to the precision. A volume of -1 means none; fractional volumes are rounded half-up to
-    the size precision. Bars that come twice, with prices outside high and low, not positive
-    or missing, or with a negative volume are rejected.
+    the size precision. Volumes of US stocks in lots of 100 become shares: `in_lots` says that this
+    gateway sends lots, else hundredths among the volumes do. Bars that come twice, with prices
+    outside high and low, not positive or missing, or with a negative volume are rejected.
     """
     told = np.array([_stamp(bar.date, spec) for bar in bars], dtype=np.int64)
     order = np.argsort(told, kind="stable")
@@ -89,7 +97,10 @@ def read_bars(bars: Sequence[BarData], spec: BarSpec, scale: PriceScale) -> Bars
     step = exact if spec.side == "MID" else scale.increment
     on_grid = [_to_units(column[kept], step, exact, scale.magnifier) for column in prices]
     opens, highs, lows, closes = (units for units, _ in on_grid)
-    scaled_sizes = np.where(sizes == _NO_VOLUME, 0.0, sizes)[kept] * 10.0**scale.size_precision
+    sizes = np.where(sizes == _NO_VOLUME, 0.0, sizes)[kept]
+    in_lots = scale.us_stock and spec.side == "LAST" and (in_lots or _are_lots(sizes))
+    shares = sizes * _SHARES_A_LOT if in_lots else sizes
+    scaled_sizes = shares * 10.0**scale.size_precision
     volumes = np.floor(scaled_sizes + 0.5)
     return BarsRead(
         BarColumns(
@@ -110,6 +121,7 @@ def read_bars(bars: Sequence[BarData], spec: BarSpec, scale: PriceScale) -> Bars
         int(np.any([moved for _, moved in on_grid], axis=0).sum()),
         int((volumes != np.round(scaled_sizes, _TICK_NOISE_DIGITS)).sum()),
         int((told < np.maximum.accumulate(told)).sum()),
+        in_lots,
     )
 
 
@@ -126,6 +138,7 @@ def scale_of(definition: Definition) -> PriceScale:
         int(definition["info"]["price_magnifier"]),
         int(definition.get("size_precision", 0)),
         definition["type"] == "FuturesContract",
+        definition["type"] == "Equity" and definition["currency"] == "USD",
     )
 
 
@@ -143,6 +156,12 @@ def _to_units(
     steps = np.round(prices / float(step * magnifier), _TICK_NOISE_DIGITS)
     nearest = np.rint(steps)  # half-even
     return nearest.astype(np.int64) * int(step / unit), steps != nearest
+
+
+def _are_lots(sizes: Floats) -> bool:
+    """Whether some of the volumes have a fraction, and all are whole hundredths."""
+    shares = np.round(sizes * _SHARES_A_LOT, _TICK_NOISE_DIGITS)
+    return bool(np.any(sizes % 1) and not np.any(shares % 1))
 
 
 def _reasons(

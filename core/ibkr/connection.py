@@ -71,6 +71,8 @@ class BrokerSession:
         self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
         self.farms: dict[str, FarmState] = {}
         self.pings: deque[Ping] = deque(maxlen=_KEPT_PINGS)
+        self.volumes_in_lots = False
+        """Whether this gateway was seen to send volumes of US stocks in lots of 100."""
         self._random = random or Random()
         self._ib: IB | None = None
         self._pulse: Pulse | None = None

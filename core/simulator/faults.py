@@ -59,6 +59,7 @@ of requests for history alone:
 and of bars alone:
 
 - ``duplicate``: some bars come twice. ``unordered``: the bars are shuffled.
+- ``lots``: volumes are in hundreds, as a gateway whose API settings say so sends them.
 - ``unfinished``: half of the bar that begins where the request ends comes too.
 """
 
@@ -101,7 +102,12 @@ OF_HISTORY = {
     "slow": {"seconds"},
     "late": {"seconds"},
 }
-OF_BARS: dict[str, set[str]] = {"duplicate": set(), "unordered": set(), "unfinished": set()}
+OF_BARS: dict[str, set[str]] = {
+    "duplicate": set(),
+    "unordered": set(),
+    "lots": set(),
+    "unfinished": set(),
+}
 
 _PARAMETERS = OF_GATEWAY | OF_CONNECTION | OF_CONNECT | OF_REQUEST | OF_HISTORY | OF_BARS
 _TIMING = {"what", "at", "after"}

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.simulator import protocol
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from core.simulator.server import SimulatedGateway
 
 # Message 17: five fields, then eight for each bar.
-HEADER, ROW = 5, 8
+HEADER, ROW, VOLUME = 5, 8, 5
 
 
 class Inquiries:
@@ -67,15 +68,17 @@ class Inquiries:
         self._line.send(message)
 
     def _spoiled(self, fields: list[object], fault: Fault) -> list[object]:
-        """The fields of an answer; of message 17 with its bars doubled or shuffled."""
-        if fault.what not in ("duplicate", "unordered"):
+        """The fields of an answer; of message 17 with its bars doubled, shuffled or in lots."""
+        if fault.what not in ("duplicate", "unordered", "lots"):
             return fields
         rows = [fields[at : at + ROW] for at in range(HEADER, len(fields), ROW)]
         if fault.what == "duplicate":
             twice = set(self._rng.sample(range(len(rows)), max(len(rows) // 10, 1)))
             rows = [row for at, row in enumerate(rows) for _ in range(1 + (at in twice))]
-        else:
+        elif fault.what == "unordered":
             self._rng.shuffle(rows)
+        else:
+            rows = [[*row[:VOLUME], _in_lots(str(row[VOLUME])), *row[VOLUME + 1 :]] for row in rows]
         return [*fields[: HEADER - 1], len(rows), *(field for row in rows for field in row)]
 
     def cancel(self, request_id: int) -> None:
@@ -98,3 +101,8 @@ class Inquiries:
         for task in {*self._open.values(), *self._late}:
             task.cancel()
         self._open.clear()
+
+
+def _in_lots(volume: str) -> str:
+    """A volume in hundreds, as text; -1 stays what it is."""
+    return volume if volume == "-1" else format(Decimal(volume) / 100, "f")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -68,6 +69,33 @@ def test_volumes_of_currencies_keep_their_decimals() -> None:
     scale = PriceScale(Decimal("0.00005"), size_precision=2)
     read = read_bars([bar(volume=12.34)], MINUTE, scale)
     assert (read.columns.volume.tolist(), read.rounded_volumes) == ([1_234], 0)
+
+
+US_STOCK = replace(CENTS, us_stock=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shares", "in_lots"),
+    [
+        ((948837.22, 810998.27), [94_883_722, 81_099_827], True),  # TSLA as it was recorded in 2023
+        ((12.0, 7.05), [1_200, 705], True),
+        ((12.0, 7.0), [12, 7], False),
+        ((12.0, 7.0512), [12, 7], False),  # fractions of shares
+        ((-1.0, 7.5), [0, 750], True),
+    ],
+)
+def test_hundredths_in_the_volumes_of_a_us_stock_are_lots_that_become_shares(
+    sent: tuple[float, float], shares: list[int], in_lots: bool
+) -> None:
+    bars = [bar(minute, volume=volume) for minute, volume in enumerate(sent)]
+    read = read_bars(bars, MINUTE, US_STOCK)
+    assert (read.columns.volume.tolist(), read.in_lots) == (shares, in_lots)
+    assert not read_bars(bars, MINUTE, CENTS).in_lots  # elsewhere they are fractions of one
+
+
+def test_of_a_gateway_that_sends_lots_whole_ones_are_lots_too() -> None:
+    read = read_bars([bar(volume=12.0)], MINUTE, US_STOCK, in_lots=True)
+    assert (read.columns.volume.tolist(), read.in_lots) == ([1_200], True)
 
 
 @pytest.mark.parametrize(
