@@ -17,6 +17,7 @@ from tui.widgets.fetch_form import FetchForm
 from tui.widgets.fetch_jobs import COLUMNS, FetchBoard
 from tui.widgets.fetch_journal import journal_row
 from tui.widgets.fetch_plan import needs_a_second_look, plan_line
+from tui.widgets.form import TURN_FIELDS
 from tui.widgets.form_reading import known_ids
 from tui.widgets.result_table import ResultTable, Row
 from tui.zone import EXCHANGE_ZONE
@@ -53,7 +54,9 @@ class FetchScreen(BaseScreen):
         "bare date is a trading date of the exchange, its whole session; without an end it is now."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        *TURN_FIELDS,
         Binding("n", "new", "new", tooltip="Go to the request form"),
+        Binding("s,ctrl+s", "search", "search", tooltip="Find instruments by a text, for the form"),
         Binding("x", "cancel", "cancel", tooltip="Stop the job; what is stored stays"),
         Binding("R", "retry", "retry", tooltip="Ask for the same again, or go on with it"),
         Binding("f", "fold", "fold", tooltip="Hide the lines of the series, and back"),
@@ -229,6 +232,20 @@ class FetchScreen(BaseScreen):
     def action_new(self) -> None:
         """Go to the form."""
         self.query_one(FetchForm).field("ids").enter()
+
+    def action_search(self) -> None:
+        """Ask the broker for instruments; from the ids' field for the word at its end."""
+        from tui.screens.search import Found, Search
+
+        form = self.query_one(FetchForm)
+        word = form.last_word if form.field("ids").has_focus_within else ""
+
+        def found(chosen: Found | None) -> None:
+            if chosen is not None:
+                form.add(chosen.ids, instead_of=word if chosen.text == word else "")
+
+        if self.workspace is not None:
+            self.app.push_screen(Search(self.workspace, word), found)
 
     def action_fold(self) -> None:
         """Hide the series of the job under the cursor, or show them again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _USUAL_HOURS = "usual"
 _RAW, _ADJUSTED = "raw", "adjusted for dividends"
-_HINT = "enter plans and starts; ids like AAPL GDX.ARCA ESZ6.CME EUR/USD ^SPX.CBOE @watchlist"
+_HINT = "enter plans and starts; AAPL ESZ6.CME EUR/USD ^SPX.CBOE @list; ^s searches"
 _READERS: dict[str, Callable[[str], object]] = {
     "ids": read_ids_and_lists,
     "bars": read_bars,
@@ -97,6 +98,18 @@ class FetchForm(Vertical):
         if bars is not None:
             self.field("bars").value = str(bars)
         self.field("start").enter()
+
+    @property
+    def last_word(self) -> str:
+        """The id that is being typed; empty after a blank."""
+        return re.split("[ ,]", self.field("ids").query_one(Input).value)[-1]
+
+    def add(self, ids: tuple[str, ...], *, instead_of: str) -> None:
+        """Put ids behind those that are typed, in place of the last word where it is named."""
+        field = self.field("ids")
+        before = field.value.removesuffix(instead_of).split()
+        field.value = " ".join([*before, *ids])
+        field.enter()
 
     def request(self, now: datetime) -> FetchRequest:
         """What is typed, shorthands for dates spelled out at `now`. Raises `WrongInput`."""
