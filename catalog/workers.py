@@ -2,8 +2,8 @@
 
 Whatever Nautilus does with engines and files runs here, and so does everything that imports
 pandas: a panic, a leak or a stray `print` then costs one job and never the dashboard. Processes
-come from a forkserver that has the heavy modules imported and never uses them, so a job starts in
-about 10 ms.
+come from a forkserver that has the heavy modules imported and never uses them. That takes about
+10 ms, so one process is made beforehand and waits for the next job.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, cast
@@ -56,7 +56,8 @@ _GRACE_SECONDS = 1.0
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(_PRELOADED)
-_main_module = threading.Lock()
+# The threads share `__main__`, and multiprocessing looks after all children in each `start`.
+_one_at_a_time = threading.Lock()
 # Threads that wait for a worker must not fill asyncio's own few, which pyarrow and SQLite use.
 _waiting_rooms = ThreadPoolExecutor(max_workers=64, thread_name_prefix="worker")
 
@@ -120,12 +121,88 @@ def preload(*modules: str) -> None:
 
 
 def warm_up() -> None:
-    """Start the forkserver and wait until its imports are done; about 0.4 s, for a thread."""
+    """Have the forkserver's imports done (0.4 s) and from now on a process ready for the next job;
+    for a thread."""
     run_blocking(os.getpid)
+    _standby.keep()
+
+
+class _Process:
+    """The parent's side of one process, which waits for its job at the other end of `line`."""
+
+    def __init__(self) -> None:
+        self.line, theirs = _context.Pipe()
+        self._process = _context.Process(target=_work, args=(theirs,), daemon=True)
+        # A child imports its parent's `__main__`: with a screen in it that takes 0.7 s.
+        with _one_at_a_time, theirs:
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                self._process.start()
+            finally:
+                sys.modules["__main__"] = main
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still waits, or works."""
+        with _one_at_a_time:
+            return self._process.is_alive()
+
+    def kill(self) -> None:
+        """Kill it now; it may have ended."""
+        with contextlib.suppress(ValueError):  # raised once it is closed
+            self._process.kill()
+
+    def end(self) -> int | None:
+        """Wait until it is gone, for a moment, then kill it; its exit code."""
+        self.line.close()
+        if not wait([self._process.sentinel], _GRACE_SECONDS):
+            self._process.kill()
+            wait([self._process.sentinel])
+        with _one_at_a_time:
+            exitcode = self._process.exitcode
+            self._process.close()
+        return exitcode
+
+
+class _Standby:
+    """One process that is ready for the next job, once it is wanted."""
+
+    def __init__(self) -> None:
+        self._ready: _Process | None = None
+        self._kept = False
+        self._taking = threading.Lock()
+
+    def keep(self) -> None:
+        """Have one ready from now on."""
+        self._kept = True
+        self._fill()
+
+    def take(self) -> _Process:
+        """The one that is ready, else a fresh one; the next one is made meanwhile."""
+        with self._taking:
+            ready, self._ready = self._ready, None
+        if self._kept:
+            _waiting_rooms.submit(self._fill)
+        if ready is not None and not ready.alive:
+            ready.end()
+            ready = None
+        return ready or _Process()
+
+    def _fill(self) -> None:
+        fresh: _Process | None = _Process()
+        with self._taking:
+            if self._ready is None:
+                self._ready, fresh = fresh, None
+        if fresh is not None:
+            fresh.end()
+
+
+_standby = _Standby()
 
 
 class _Job:
-    """The parent's side of one process. `result` blocks, in a thread; `kill` does not."""
+    """One job in its process. `result` blocks, in a thread; `kill` does not."""
 
     def __init__(
         self,
@@ -134,61 +211,52 @@ class _Job:
         tell: Callable[[Any], None] | None,
         log: Path | None,
     ) -> None:
+        self._function = function
+        self._args = args
         self._tell = tell
         self._log = log
-        self._name = getattr(function, "__name__", str(function))
+        self._process: _Process | None = None
         self._killed = False
-        self._exitcode: int | None = None
-        self._receiver, self._sender = _context.Pipe(duplex=False)
-        self._process = _context.Process(
-            target=_work,
-            args=(self._sender, log, function, args, tell is not None),
-            daemon=True,
-        )
 
     def result(self, timeout: float | None) -> Any:
         deadline = None if timeout is None else time.monotonic() + timeout
+        process = self._process = _standby.take()
+        if self._killed:
+            process.kill()
         try:
-            self._start()
-            kind, content = self._outcome(deadline)
-        finally:
-            self._end()
-        match kind:
-            case "result":
-                return content
-            case "refused":
-                raise content
-            case _:
-                raise self._died(content)
+            self._order(process.line)
+            kind, content = self._outcome(process, deadline)
+        except BaseException:
+            process.kill()
+            process.end()
+            raise
+        if kind == "raised":
+            raise self._died(content, process.end())
+        # Its memory takes the system some milliseconds, which nobody need wait for.
+        _waiting_rooms.submit(process.end)
+        if kind == "refused":
+            raise content
+        return content
 
     def kill(self) -> None:
         """Kill the process now, or as soon as it has started."""
         self._killed = True
-        with contextlib.suppress(ValueError):  # raised once the process has ended and is closed
-            if self._process.pid is not None:
-                self._process.kill()
-
-    def _start(self) -> None:
-        # A child imports its parent's `__main__`: with a screen in it that takes 0.7 s.
-        with _main_module:
-            main = sys.modules["__main__"]
-            sys.modules["__main__"] = ModuleType("__main__")
-            try:
-                self._process.start()
-            finally:
-                sys.modules["__main__"] = main
-        self._sender.close()
-        if self._killed:
+        if self._process is not None:
             self._process.kill()
 
-    def _outcome(self, deadline: float | None) -> _Outcome:
+    def _order(self, line: Connection) -> None:
+        with contextlib.suppress(OSError):  # it was killed: `_outcome` finds out
+            line.send((self._log, sys.path))
+            line.send((self._function, self._args, self._tell is not None))
+
+    def _outcome(self, process: _Process, deadline: float | None) -> _Outcome:
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self._receiver.poll(left):
-                self._process.kill()
-                return "raised", "it took longer than it was given and was ended"
             try:
-                kind, content = cast(_Outcome, self._receiver.recv())
+                if not process.line.poll(left):
+                    process.kill()
+                    return "raised", "it took longer than it was given and was ended"
+                kind, content = cast(_Outcome, process.line.recv())
             except (EOFError, OSError):
                 return "raised", ""
             if kind != "message":
@@ -196,22 +264,11 @@ class _Job:
             if self._tell is not None:
                 self._tell(content)
 
-    def _end(self) -> None:
-        self._receiver.close()
-        self._sender.close()
-        if self._process.pid is None:
-            return
-        self._process.join(_GRACE_SECONDS)
-        if self._process.exitcode is None:
-            self._process.kill()
-            self._process.join()
-        self._exitcode = self._process.exitcode
-        self._process.close()
-
-    def _died(self, reason: str) -> WorkerDied:
-        ended = "\n".join((_how_it_ended(self._exitcode), *_last_words(self._log)))
+    def _died(self, reason: str, exitcode: int | None) -> WorkerDied:
+        ended = "\n".join((_how_it_ended(exitcode), *_last_words(self._log)))
+        name = getattr(self._function, "__name__", str(self._function))
         return WorkerDied(
-            f"the worker process for {self._name} ended without a result",
+            f"the worker process for {name} ended without a result",
             reason or ended,
             f"read the whole log: {self._log}" if self._log else "run it again with a log",
         )
@@ -230,29 +287,38 @@ def _last_words(log: Path | None) -> list[str]:
         return [line.rstrip() for line in deque(lines, maxlen=_LAST_WORDS)]
 
 
-def _work(
-    sender: Connection,
-    log: Path | None,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    wants_messages: bool,
-) -> None:
+def _work(line: Connection) -> None:
     """The child's side."""
     gc.freeze()  # what the forkserver imported stays shared: no collection copies its pages
-    _detach(log)
-    send: dict[str, Callable[[Any], None]] = {}
-    if wants_messages:
-        send["send"] = lambda message: sender.send(("message", message))
+    _detach()
     try:
-        sender.send(("result", function(*args, **send)))
+        log, sys.path[:] = line.recv()
+    except EOFError:  # there is no job for it
+        return
+    if log is not None:
+        _write_to(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644))
+    try:
+        line.send(("result", _perform(line)))
     except QuarterdeckError as error:
-        sender.send(("refused", error))
+        line.send(("refused", error))
     except BaseException as error:
         traceback.print_exc()
-        sender.send(("raised", f"{type(error).__name__}: {error}"))
+        line.send(("raised", f"{type(error).__name__}: {error}"))
 
 
-def _detach(log: Path | None) -> None:
+def _perform(line: Connection) -> Any:
+    function, args, wants_messages = line.recv()
+    send: dict[str, Callable[[Any], None]] = {}
+    if wants_messages:
+        send["send"] = lambda message: line.send(("message", message))
+    try:
+        return function(*args, **send)
+    finally:  # before the result, whose receiver may read the log
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _detach() -> None:
     """Leave the terminal alone and die with the parent."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -260,6 +326,11 @@ def _detach(log: Path | None) -> None:
     # and, unless we let go of it, we ourselves.
     os.close(cast(Any, forkserver)._forkserver._forkserver_alive_fd)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644) if log else nowhere
-    for target, source in ((0, nowhere), (1, output), (2, output)):
-        os.dup2(source, target)
+    os.dup2(nowhere, 0)
+    _write_to(nowhere)
+
+
+def _write_to(output: int) -> None:
+    """Have stdout and stderr go there."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,37 @@ def gone(pid: int) -> bool:
 async def test_each_job_has_a_process_of_its_own() -> None:
     first, second = await asyncio.gather(workers.run(jobs.process_id), workers.run(jobs.process_id))
     assert len({first, second, os.getpid()}) == 3
+
+
+def waiting() -> list[psutil.Process]:
+    """The processes below the forkserver: the one that waits for a job, and any that has ended."""
+    return [worker for server in psutil.Process().children() for worker in server.children()]
+
+
+async def test_a_job_takes_the_process_that_waits_and_the_next_one_another() -> None:
+    workers.warm_up()
+    ready = {process.pid for process in waiting()}
+    first = await workers.run(jobs.process_id)
+    assert first in ready
+    assert await workers.run(jobs.process_id) != first
+
+
+async def test_a_process_that_ended_while_it_waited_is_replaced() -> None:
+    workers.warm_up()
+    for process in waiting():
+        process.kill()
+    assert psutil.wait_procs(waiting(), timeout=30)[1] == []
+    assert await workers.run(jobs.process_id)
+
+
+async def test_a_job_finds_modules_where_its_parent_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers.warm_up()
+    (tmp_path / "made_later.py").write_text("def answer():\n    return 42\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made_later = importlib.import_module("made_later")
+    assert await workers.run(made_later.answer) == 42
 
 
 async def test_a_worker_has_nautilus_ready_and_no_screen() -> None:
@@ -60,6 +93,12 @@ async def test_messages_come_in_order_and_before_the_result(tmp_path: Path) -> N
     assert log.read_text().splitlines() == ["on stdout", "on stderr"]
 
 
+async def test_what_was_printed_is_in_the_log_when_the_result_is_there(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    await workers.run(jobs.prints, log=log)
+    assert log.read_text() == "not flushed\n"
+
+
 async def test_a_refusal_arrives_as_it_was_raised() -> None:
     with pytest.raises(WrongInput) as refusal:
         await workers.run(jobs.refuses)
@@ -76,6 +115,12 @@ async def test_an_exception_is_told_and_its_traceback_logged(tmp_path: Path) -> 
         await workers.run(jobs.raises, log=log)
     assert "ZeroDivisionError: the divisor was zero" in death.value.reason
     assert "in raises" in log.read_text()
+
+
+async def test_an_argument_that_does_not_pickle_is_refused_and_the_next_job_runs() -> None:
+    with pytest.raises(TypeError, match="pickle"):
+        await workers.run(jobs.process_id, threading.Lock())
+    assert await workers.run(jobs.process_id)
 
 
 async def test_a_result_that_does_not_pickle_is_told() -> None:

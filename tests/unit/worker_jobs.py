@@ -40,6 +40,10 @@ def prints_and_aborts() -> None:
     os.abort()
 
 
+def prints() -> None:
+    print("not flushed")
+
+
 def chatters(*, send: Callable[[object], None]) -> int:
     print("on stdout", flush=True)
     print("on stderr", file=sys.stderr, flush=True)
