@@ -17,7 +17,6 @@ from tui.widgets.fetch_form import FetchForm
 from tui.widgets.fetch_jobs import COLUMNS, FetchBoard
 from tui.widgets.fetch_journal import journal_row
 from tui.widgets.fetch_plan import needs_a_second_look, plan_line
-from tui.widgets.form import TURN_FIELDS
 from tui.widgets.form_reading import known_ids
 from tui.widgets.result_table import ResultTable, Row
 from tui.zone import EXCHANGE_ZONE
@@ -54,7 +53,6 @@ class FetchScreen(BaseScreen):
         "bare date is a trading date of the exchange, its whole session; without an end it is now."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *TURN_FIELDS,
         Binding("n", "new", "new", tooltip="Go to the request form"),
         Binding("s,ctrl+s", "search", "search", tooltip="Find instruments by a text, for the form"),
         Binding("x", "cancel", "cancel", tooltip="Stop the job; what is stored stays"),
