@@ -177,6 +177,18 @@ def import_bars(catalog: Catalog, plan: ImportPlan, report: Report = ignore) -> 
     Raises `WrongInput` as `plan_import`, and when the catalog may only be read.
     """
     catalog.require_writable()
+    require_decision(plan)
+    if plan.definition is not None:
+        catalog.store_instrument(plan.definition, origin="real", report=report)
+    catalog.rewrite_bars(plan.rewrite)
+    if plan.rows.rejects:
+        report(RowsRejected(plan.request.series, plan.rows.rejects))
+    report(BarsImported(plan.request.series, plan.adding, plan.replaced))
+    return plan.adding
+
+
+def require_decision(plan: ImportPlan) -> None:
+    """Raise `WrongInput` while nobody said what is to become of bars that are stored already."""
     if plan.undecided:
         raise WrongInput(
             f"{plan.request.series} holds bars of this time already",
@@ -186,13 +198,6 @@ def import_bars(catalog: Catalog, plan: ImportPlan, report: Report = ignore) -> 
             "replace it: --overlap overwrite",
             "fill its holes only: --overlap merge",
         )
-    if plan.definition is not None:
-        catalog.store_instrument(plan.definition, origin="real", report=report)
-    catalog.rewrite_bars(plan.rewrite)
-    if plan.rows.rejects:
-        report(RowsRejected(plan.request.series, plan.rows.rejects))
-    report(BarsImported(plan.request.series, plan.adding, plan.replaced))
-    return plan.adding
 
 
 def canonical(catalog: Catalog, series: Series) -> Series:

@@ -1,15 +1,17 @@
-"""Checking, mending, deleting and exporting as jobs, for screens."""
+"""Checking, mending, importing, exporting and deleting as jobs, for screens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from catalog.coverage import Interval
 from catalog.deleting import delete_bars
 from catalog.events import Event, Report
 from catalog.exchange import Transaction
-from catalog.exporting import export_bars, export_name
+from catalog.exporting import Format, export_bars, export_name
 from catalog.health import CheckProgress, CheckReport
 from catalog.repair import Step, StepDone
 from catalog.series import Series
@@ -17,9 +19,16 @@ from catalog.store import Catalog
 from core.backfilling import Backfilled, backfill
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
+from core.instrument_updates import InstrumentUpdates, update_instruments
 from core.jobs import Job, JobProgress, Jobs
 from core.mending import check_catalog, mend_catalog, undo_last
 from core.writing import write
+
+if TYPE_CHECKING:
+    from catalog.importing import ImportPlan
+
+type Range = tuple[Series, Interval | None]
+"""Bars of a series by their opens (ns); None stands for all of them."""
 
 _MB = 1e6
 
@@ -60,31 +69,52 @@ class CatalogJobs:
 
         return self._jobs.start("backfill", "instruments for bars without one", work)
 
-    def delete(self, series: Sequence[Series]) -> Job[int]:
-        """Move whole series into the trash; gives how many bars they had."""
+    def update_instruments(self) -> Job[InstrumentUpdates]:
+        """Ask the broker for every stored instrument; one that differs becomes a new version."""
+
+        async def work(job: Job[InstrumentUpdates]) -> InstrumentUpdates:
+            return await update_instruments(self._catalog, self._broker, self._clock, job.report)
+
+        return self._jobs.start("instruments", "update all instruments", work)
+
+    def import_bars(self, plan: ImportPlan) -> Job[int]:
+        """Do what the plan of an import says; gives how many bars came."""
+        from catalog.importing import import_bars
+
+        async def work(job: Job[int]) -> int:
+            return await write(partial(import_bars, self._catalog, plan), job.report)
+
+        return self._jobs.start("import", f"import {plan.request.series}", work)
+
+    def delete(self, ranges: Sequence[Range]) -> Job[int]:
+        """Move bars into the trash; gives how many."""
 
         async def work(job: Job[int]) -> int:
             bars = 0
-            for one in series:
-                bars += await write(partial(delete_bars, self._catalog, one, None), job.report)
+            for one, span in ranges:
+                bars += await write(partial(delete_bars, self._catalog, one, span), job.report)
             return bars
 
-        return self._jobs.start("delete", f"delete {_named(series)}", work)
+        return self._jobs.start("delete", f"delete {_named(ranges)}", work)
 
-    def export(self, series: Sequence[Series], folder: Path) -> Job[int]:
-        """Write series to CSV files in a folder, one each; gives how many bars."""
+    def export(
+        self, ranges: Sequence[Range], folder: Path, kind: Format, *, replace: bool = False
+    ) -> Job[int]:
+        """Write bars to files in a folder, one for each series; gives how many. Files that exist
+        stay, and the job fails, unless `replace` is set."""
 
         async def work(job: Job[int]) -> int:
             bars = 0
-            for done, one in enumerate(series):
-                job.report(JobProgress(done, len(series), "series", str(one)))
-                path = folder / export_name(one, "csv")
-                bars += await write(
-                    partial(export_bars, self._catalog, one, path, "csv"), job.report
+            for done, (one, span) in enumerate(ranges):
+                job.report(JobProgress(done, len(ranges), "series", str(one)))
+                path = folder / export_name(one, kind)
+                step = partial(
+                    export_bars, self._catalog, one, path, kind, span=span, replace=replace
                 )
+                bars += await write(step, job.report)
             return bars
 
-        return self._jobs.start("export", f"export {_named(series)}", work)
+        return self._jobs.start("export", f"export {_named(ranges)}", work)
 
     def undo(self) -> Job[Transaction]:
         """Take the last repair step, deletion or import back."""
@@ -95,8 +125,8 @@ class CatalogJobs:
         return self._jobs.start("undo", "undo", work)
 
 
-def _named(series: Sequence[Series]) -> str:
-    return str(series[0]) if len(series) == 1 else f"{len(series):,} series"
+def _named(ranges: Sequence[Range]) -> str:
+    return str(ranges[0][0]) if len(ranges) == 1 else f"{len(ranges):,} series"
 
 
 def _counted(report: Report) -> Report:

@@ -29,6 +29,25 @@ class InstrumentNotUpdated(Event):
         return f"{self.instrument_id} stays as it is: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class InstrumentsUpdated(Event):
+    """All stored instruments were asked for again; so many became a new version, said the same,
+    are unknown to the broker, and were made up by imports."""
+
+    channel: ClassVar[str] = "catalog"
+
+    changed: int
+    unchanged: int
+    failed: int
+    made_up: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.changed:,} instruments changed, {self.unchanged:,} did not, "
+            f"{self.failed:,} are unknown to the broker, {self.made_up:,} were made up"
+        )
+
+
 @dataclass(slots=True)
 class InstrumentUpdates:
     """What became of the stored instruments, by id: a new version, the same as before, unknown to
@@ -74,6 +93,8 @@ async def update_instruments(
             report(InstrumentNotUpdated(instrument_id, str(error)))
         else:
             (result.changed if stored else result.unchanged).append(instrument_id)
+    counts = result.changed, result.unchanged, result.failed, result.made_up
+    report(InstrumentsUpdated(*map(len, counts)))
     return result
 
 

@@ -32,6 +32,8 @@ type Kind = Literal[
     "check",
     "repair",
     "backfill",
+    "instruments",
+    "import",
     "delete",
     "export",
     "undo",

@@ -67,14 +67,18 @@ class Deck:
 
 @asynccontextmanager
 async def deck(
-    home: Path, port: int | None = None, *, size: tuple[int, int] = SMALL
+    home: Path,
+    port: int | None = None,
+    *,
+    size: tuple[int, int] = SMALL,
+    profile: str = "demo",
 ) -> AsyncIterator[Deck]:
-    """The dashboard of the demo profile on the gateway at `port`, else on a port that refuses; its
-    clock at `NOW`."""
+    """The dashboard of a profile on the gateway at `port`, else on a port that refuses; its clock
+    at `NOW`."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound and never listening: it stays closed
-        options = Options(profile="demo", home=home, port=port or nobody.getsockname()[1], now=NOW)
-        app = QuarterdeckApp(lambda: Workspace.open(options), title_profile="demo")
+        options = Options(profile=profile, home=home, port=port or nobody.getsockname()[1], now=NOW)
+        app = QuarterdeckApp(lambda: Workspace.open(options), title_profile=profile)
         async with app.run_test(size=size, notifications=True) as pilot:
             running = Deck(app, pilot)
             await running.until(lambda: app.workspace is not None, "the workspace")

@@ -1,4 +1,4 @@
-"""Checking, mending, deleting, exporting and looking closer from the catalog screen."""
+"""Checking, mending and looking closer from the catalog screen."""
 
 from __future__ import annotations
 
@@ -60,42 +60,6 @@ async def test_an_orphan_gets_its_instrument_from_the_broker(
         await shown.press("B")
         await shown.until(lambda: "ORPHAN" not in shown.text, "the instrument")
         assert shown.workspace.catalog.instrument("GDX.ARCA") is not None
-
-
-async def test_deleting_asks_with_the_consequence_and_is_taken_back(
-    tmp_path: Path, gateway_port: int
-) -> None:
-    async with deck(tmp_path, gateway_port) as shown:
-        await store_hour(shown, "GDX.ARCA", "IBM.NYSE")
-        await shown.press("2")
-        await shown.shows("GDX.ARCA", "IBM.NYSE", "┤")
-        await shown.press("space", "space")
-        await shown.shows("2 marked")
-        await shown.press("delete")
-        await shown.shows("─ Delete 120 bars of 2 series? ", "from where U puts them back")
-        await shown.press("n")
-        assert len(shown.workspace.catalog.list_series()) == 2
-        await shown.press("escape", "g", "delete")
-        await shown.shows("─ Delete 60 bars of 1 series? ", "GDX.ARCA 1-MINUTE-LAST")
-        await shown.press("y")
-        await shown.until(lambda: "GDX.ARCA" not in panel(shown), "one series less")
-        await shown.press("U")
-        await shown.shows("─ Take back the last change? ")
-        await shown.press("y")
-        await shown.until(lambda: "GDX.ARCA" in panel(shown), "the series again")
-
-
-async def test_marked_series_are_exported_to_a_folder(tmp_path: Path, gateway_port: int) -> None:
-    async with deck(tmp_path / "home", gateway_port) as shown:
-        await store_hour(shown, "GDX.ARCA")
-        await shown.press("2")
-        await shown.shows("GDX.ARCA", "┤")
-        await shown.press("E")
-        await shown.shows("─ Export to ", "1 CSV file")
-        await shown.press("ctrl+u", *str(tmp_path / "out"), "enter")
-        await shown.until(lambda: not shown.workspace.jobs.running, "the export")
-        (file,) = (tmp_path / "out").glob("*.csv")
-        assert len(file.read_text().splitlines()) == 61
 
 
 async def test_what_is_missing_is_listed_and_taken_over_to_fetch(

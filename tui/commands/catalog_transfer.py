@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +12,7 @@ import typer
 
 from catalog.errors import WrongInput
 from tui.commands.invocation import Invocation
+from tui.import_preview import preview, refuse_demo, utc
 
 if TYPE_CHECKING:
     from catalog.exporting import Format
@@ -94,7 +94,7 @@ def import_files(
         requests = [request(tuple(files), typed_series(series))]
 
     async def work(workspace: Workspace) -> int:
-        _refuse_demo(workspace)
+        refuse_demo(workspace)
         records = []
         for each in requests:
             plan, bars = await _import(workspace, each, invocation.output, dry_run=dry_run)
@@ -203,7 +203,7 @@ def migrate(
         from catalog import migrating
         from core.writing import write
 
-        _refuse_demo(workspace)
+        refuse_demo(workspace)
         output = invocation.output
         step = partial(migrating.migrate, workspace.catalog, old, hours=hours, dry_run=dry_run)
         done = await write(step, output.event)
@@ -234,10 +234,6 @@ def update_instruments(context: typer.Context) -> None:
         done = await instrument_updates.update_instruments(
             workspace.catalog, workspace.broker, workspace.clock, output.event
         )
-        output.line(
-            f"{len(done.changed):,} instruments changed, {len(done.unchanged):,} did not, "
-            f"{len(done.failed):,} are unknown to the broker, {len(done.made_up):,} were made up"
-        )
         output.summary(
             changed=done.changed,
             unchanged=done.unchanged,
@@ -256,45 +252,11 @@ async def _import(
     from core.writing import write
 
     plan = await asyncio.to_thread(plan_import, workspace.catalog, request)
-    output.fields(_shown(plan))
+    output.fields(preview(plan))
     output.line()
     if dry_run:
         return plan, 0
     return plan, await write(partial(import_bars, workspace.catalog, plan), output.event)
-
-
-def _shown(plan: ImportPlan) -> dict[str, object]:
-    """The preview for a person; what there is nothing of is left out."""
-    rows, request = plan.rows, plan.request
-    counts = {
-        "rows without a price": rows.blank,
-        "rows that repeat another": rows.repeated,
-        "rows that are no bars": len(rows.rejects),
-        "bars with prices rounded": rows.rounded_prices,
-        "bars with volumes rounded": rows.rounded_volumes,
-        "stored already, the same": plan.same,
-        "stored with other values": plan.different,
-        "stored bars to be replaced": plan.replaced,
-    }
-    instrument = "as it is stored"
-    if plan.definition is not None:
-        instrument = f"made up: {plan.definition['type']} in {request.currency}"
-    elif not plan.has_instrument:
-        instrument = "none: runs take a stock in USD, multiplier 1; `catalog backfill` asks for it"
-    return {
-        "series": request.series,
-        "files": ", ".join(path.name for path in request.paths),
-        "columns": ", ".join(f"{field} = {name}" for field, name in plan.names.items()),
-        "times": f"{request.stamps or 'date'} of the bar, {request.zone or 'as they say'}",
-        "bars": f"{len(rows.bars):,} of {rows.rows:,} rows, {plan.new:,} new",
-        "from": _utc(int(rows.bars.ts[0])),
-        "to": _utc(int(rows.bars.ts[-1])),
-        "decimals": rows.bars.price_precision,
-        "hours": plan.hours,
-        "instrument": instrument,
-        **{name: f"{count:,}" for name, count in counts.items() if count},
-        "will be added": f"{plan.adding:,} bars" if not plan.undecided else "say --overlap",
-    }
 
 
 def _record(plan: ImportPlan) -> dict[str, object]:
@@ -304,8 +266,8 @@ def _record(plan: ImportPlan) -> dict[str, object]:
         "columns": plan.names,
         "rows": rows.rows,
         "bars": len(rows.bars),
-        "first": _utc(int(rows.bars.ts[0])),
-        "last": _utc(int(rows.bars.ts[-1])),
+        "first": utc(int(rows.bars.ts[0])),
+        "last": utc(int(rows.bars.ts[-1])),
         "price_precision": rows.bars.price_precision,
         "hours": plan.hours,
         "instrument": "made up" if plan.definition else plan.has_instrument,
@@ -331,16 +293,6 @@ def _columns(pairs: list[str]) -> dict[str, str]:
     return columns
 
 
-def _refuse_demo(workspace: Workspace) -> None:
-    """A demonstration's catalog holds simulated bars, if not yet then soon."""
-    if workspace.profile.simulated:
-        raise WrongInput(
-            f"the profile {workspace.profile.name} is for simulated bars",
-            "what is imported is real",
-            "choose another profile with --profile",
-        )
-
-
 def _confirm(output: Output) -> None:
     if output.as_json or not sys.stdin.isatty():
         raise WrongInput("nothing was deleted", "nobody can be asked here", "say it: --yes")
@@ -348,8 +300,4 @@ def _confirm(output: Output) -> None:
 
 
 def _in_words(span: tuple[int, int] | None) -> str:
-    return "" if span is None else f" from {_utc(span[0])} to {_utc(span[1])}"
-
-
-def _utc(nanos: int) -> str:
-    return f"{datetime.fromtimestamp(nanos // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "" if span is None else f" from {utc(span[0])} to {utc(span[1])}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -33,7 +32,14 @@ _SETTLED_S = 0.15
 """How long the cursor rests on a row before its bars are read."""
 
 _NOTHING = "Nothing is stored yet. f fetches bars; 1 shows whether the broker is there."
-_NAMED_IN_QUESTION = 6
+_ANEW = (
+    "The broker is asked for all that was ever asked of them. The stored bars stay until all of it "
+    "is there and read back; then they lie in the trash, from where U puts them back for 7 days."
+)
+_AGAIN = (
+    "The broker is asked for every stored instrument, one by one. One that differs becomes a new "
+    "version from now on; the older ones stay."
+)
 
 
 class CatalogScreen(BaseScreen):
@@ -46,7 +52,8 @@ class CatalogScreen(BaseScreen):
     HELP_TEXT: ClassVar[str] = (
         "What is on disk. gaps counts stretches inside market hours that were never asked for; "
         "ORPHAN means bars without their instrument, which B asks the broker for; stale 3d that "
-        "three weekdays since were not asked for yet. Keys act on the marked series, else on the "
+        "three weekdays since were not asked for yet; STALE that the broker now tells another "
+        "history, as after a split: N fetches that. Keys act on the marked series, else on the "
         "one under the cursor. enter gives the chart the whole screen, and back; there the arrows "
         "move a crosshair."
     )
@@ -58,8 +65,13 @@ class CatalogScreen(BaseScreen):
         Binding("b", "backtest", "backtest", tooltip="Backtest on this series"),
         Binding("d", "details", "details", tooltip="Instrument, versions, coverage in full"),
         Binding("B", "backfill", "backfill", tooltip="Ask the broker for missing instruments"),
-        Binding("E", "export", "export", tooltip="Write these series to CSV files"),
-        Binding("delete", "delete", "delete", tooltip="Move these series into the trash; asks"),
+        Binding("i", "import", "import", tooltip="Import bars from files; shows them and asks"),
+        Binding("E", "export", "export", tooltip="Write these series, or a range, to files"),
+        Binding("delete", "delete", "delete", tooltip="Move bars of these into the trash; asks"),
+        Binding("N", "rebuild", "fetch anew", tooltip="Fetch all of these series anew; asks"),
+        Binding(
+            "I", "update_instruments", "instruments", tooltip="Ask for all instruments again; asks"
+        ),
         Binding("U", "undo", "undo", tooltip="Take the last deletion, repair or import back"),
         Binding("y", "copy", "copy id", show=False, tooltip="Copy the instrument id"),
         Binding("enter", "enlarge", "large chart", show=False, tooltip="Only the chart, and back"),
@@ -247,33 +259,55 @@ class CatalogScreen(BaseScreen):
         if self.workspace is not None and (chosen := self._selected) is not None:
             self.app.push_screen(SeriesDetails(self.workspace.catalog, chosen))
 
+    def action_import(self) -> None:
+        """Ask for files, show what would come of them, and take them in."""
+        from tui.screens.catalog_forms import ask_import
+
+        if self.workspace is not None:
+            selected = self._selected.series.bar_type if self._selected else ""
+            ask_import(self.app, self.workspace, selected.removesuffix("-EXTERNAL"))
+
     def action_export(self) -> None:
-        """Ask for a folder and write these series there."""
-        from tui.screens.ask import Ask
+        """Ask for a folder and a range, and write these series there."""
+        from tui.screens.catalog_forms import ask_export
 
-        chosen, workspace = [one.series for one in self._chosen], self.workspace
-
-        def answered(folder: str | None) -> None:
-            if workspace is not None and folder:
-                workspace.care.export(chosen, Path(folder).expanduser())
-
-        hint = f"the folder for {len(chosen):,} CSV file{'s' * (len(chosen) != 1)}, one a series"
-        self.app.push_screen(Ask("Export to", hint, str(Path.home())), answered)
+        if self.workspace is not None:
+            ask_export(self.app, self.workspace, self._chosen)
 
     def action_delete(self) -> None:
-        """Ask whether these series shall go, and delete them."""
+        """Ask for a range and whether its bars shall go, and delete them."""
+        from tui.screens.catalog_forms import ask_delete
+
+        if self.workspace is not None:
+            unmark = self.query_one(SeriesTable).unmark
+            ask_delete(self.app, self.workspace, self._chosen, unmark)
+
+    def action_rebuild(self) -> None:
+        """Ask whether all of these series shall be fetched anew, and do it."""
         from tui.screens.confirm import Confirm
 
         chosen, workspace = self._chosen, self.workspace
 
         def answered(yes: bool | None) -> None:
             if workspace is not None and yes:
-                workspace.care.delete([one.series for one in chosen])
-                self.query_one(SeriesTable).unmark()
+                for one in chosen:
+                    workspace.rebuild(one.series)
 
         bars = sum(one.rows for one in chosen)
-        question = f"Delete {bars:,} bars of {len(chosen):,} series?"
-        self.app.push_screen(Confirm(question, _consequence(chosen)), answered)
+        question = f"Fetch {bars:,} bars of {len(chosen):,} series anew?"
+        self.app.push_screen(Confirm(question, _ANEW), answered)
+
+    def action_update_instruments(self) -> None:
+        """Ask whether all instruments shall be asked for again, and do it."""
+        from tui.screens.confirm import Confirm
+
+        workspace = self.workspace
+
+        def answered(yes: bool | None) -> None:
+            if workspace is not None and yes:
+                workspace.care.update_instruments()
+
+        self.app.push_screen(Confirm("Ask for all instruments again?", _AGAIN), answered)
 
     def action_undo(self) -> None:
         """Ask whether the last change shall be taken back."""
@@ -335,17 +369,10 @@ _OF_SERIES = (
     "details",
     "export",
     "delete",
+    "rebuild",
     "enlarge",
     "copy",
     "zoom",
     "pan",
 )
 """Actions on series, of which there may be none."""
-
-
-def _consequence(chosen: list[SeriesSummary]) -> str:
-    names = [f"{one.series}  {one.rows:,} bars" for one in chosen[:_NAMED_IN_QUESTION]]
-    if len(chosen) > len(names):
-        names.append(f"and {len(chosen) - len(names):,} more")
-    trash = "They go to the trash, from where U puts them back for 7 days."
-    return "\n".join([*names, "", trash, "The instruments stay."])

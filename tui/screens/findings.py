@@ -24,7 +24,11 @@ _REFRESH_S = 0.25
 _STEPS_IN_QUESTION = 8
 _COLUMNS = (Column("severity"), Column("what"), Column("about", flexible=True))
 _TONES = {"error": "bad", "warning": "warning", "notice": "dim"}
-_KEYS = {"repair": "r repairs it", "backfill": "B asks the broker for the instrument"}
+_KEYS = {
+    "repair": "r repairs it",
+    "backfill": "B asks the broker for the instrument",
+    "rebuild": "esc leads to the series, where N fetches it anew",
+}
 
 
 class Findings(ModalScreen["CheckReport"]):

@@ -1,0 +1,80 @@
+"""A question that is answered by filling in a form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from catalog.errors import QuarterdeckError
+from tui.widgets.form import Choice, FormField
+
+logger = logging.getLogger(__name__)
+
+
+class FormDialog[T](ModalScreen[T]):
+    """Dismissed with what `take` makes of the fields' values, or None when it was left.
+
+    `take` is given the values by the names of the fields, and may take its time; what it raises is
+    told below the fields, to be put right there.
+    """
+
+    CSS_PATH = "../styles/form.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave")]
+
+    def __init__(
+        self,
+        question: str,
+        hint: str,
+        fields: Sequence[FormField],
+        take: Callable[[Mapping[str, str]], Awaitable[T]],
+    ) -> None:
+        super().__init__()
+        self._question = question
+        self._hint = hint
+        self._fields = fields
+        self._take = take
+        self._taking: asyncio.Task[None] | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog -form") as dialog:
+            dialog.border_title = self._question
+            yield from self._fields
+            yield Static(self._hint, id="form-told", markup=False, classes="hint")
+            yield Static("enter go on   esc leave", classes="dialog-keys", markup=False)
+
+    def on_unmount(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+
+    @on(Input.Submitted)
+    @on(Choice.Submitted)
+    def _submit(self, event: Message) -> None:
+        event.stop()
+        if self._taking is None or self._taking.done():
+            self._tell("reading ...", wrong=False)
+            self._taking = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        try:
+            answer = await self._take({field.key: field.value for field in self._fields})
+        except QuarterdeckError as error:
+            self._tell("\n".join([str(error), *error.steps]), wrong=True)
+        except Exception as error:
+            logger.exception("a form could not be taken")
+            told = f"{type(error).__name__}: {error}; the details are in the log file"
+            self._tell(told, wrong=True)
+        else:
+            self.dismiss(answer)
+
+    def _tell(self, text: str, *, wrong: bool) -> None:
+        self.query_one("#form-told", Static).set_class(wrong, "-wrong").update(text)
