@@ -13,11 +13,11 @@ from catalog import coverage
 from catalog.columns import BarColumns, concat
 from catalog.commit import Staging
 from catalog.coverage import Interval
-from catalog.errors import WrongInput
 from catalog.events import Event
 from catalog.files import Asked, BarFile, read, write
 from catalog.layout import file_name, open_of, partitions, series_folder
 from catalog.ledger import Empty
+from catalog.refusals import must_not_mix
 from catalog.series import Series
 
 
@@ -112,26 +112,18 @@ def refuse_mixing(
     kinds: list[Asked | Empty] = [file.asked for file in files if file.asked]
     for kind in [*kinds, *empties]:
         if None not in (kind.con_id, answer.con_id) and kind.con_id != answer.con_id:
-            raise _mixed(series, f"contract {kind.con_id}", f"contract {answer.con_id}")
+            raise must_not_mix(series, f"contract {kind.con_id}", f"contract {answer.con_id}")
         if kind.hours != answer.hours:
-            raise _mixed(series, f"{kind.hours} hours", f"{answer.hours} hours")
+            raise must_not_mix(series, f"{kind.hours} hours", f"{answer.hours} hours")
     precisions = (bars.price_precision, bars.size_precision)
     for file in files if len(bars) else ():
         held = (file.price_precision, file.size_precision)
         if held != precisions:
-            raise _mixed(
+            raise must_not_mix(
                 series,
                 f"{held[0]} price and {held[1]} volume decimals",
                 f"{precisions[0]} price and {precisions[1]} volume decimals",
             )
-
-
-def _mixed(series: Series, held: str, new: str) -> WrongInput:
-    return WrongInput(
-        f"{series} must not mix {held} and {new}",
-        f"the stored bars are of {held}, the new ones of {new}",
-        "keep them in another catalog, or delete the stored series first",
-    )
 
 
 def merge(parts: Sequence[BarColumns]) -> BarColumns:

@@ -36,6 +36,15 @@ def mixed_precisions(series: Series, folder: Path) -> DataUnavailable:
     )
 
 
+def must_not_mix(series: Series, held: str, new: str) -> WrongInput:
+    """New bars do not go with those of their series."""
+    return WrongInput(
+        f"{series} must not mix {held} and {new}",
+        f"the stored bars are of {held}, the new ones of {new}",
+        "keep them in another catalog, or delete the stored series first",
+    )
+
+
 def another_contract(instrument_id: str, known: int, con_id: int) -> WrongInput:
     """An id meets a second contract."""
     return WrongInput(

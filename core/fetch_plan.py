@@ -12,6 +12,7 @@ from catalog.coverage import Interval, intersect, subtract
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Report
 from catalog.origin import is_adjusted
+from catalog.refusals import must_not_mix
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
@@ -50,7 +51,8 @@ _WORTH_A_HEAD_TIMESTAMP = 10
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to fetch, as it was typed. `hours` None is what suits the kind of instrument.
+    """What to fetch, as it was typed. `hours` None are those of the stored bars, else what suits
+    the kind of instrument.
 
     With `recheck` the last stored bars are asked for again and compared. `adjusted` asks for prices
     adjusted for dividends, which only a catalog of their own holds.
@@ -115,7 +117,8 @@ async def plan_series(
         covered = await asyncio.to_thread(catalog.covered, Series(lookup.id, request.bars))
         typed = _overlapping(typed, covered)
     _require_price(lookup, request.bars)
-    plan = await _Planning(lookup, request, typed, now, catalog, broker, report).plan()
+    hours = await asyncio.to_thread(_hours, catalog, lookup, request)
+    plan = await _Planning(lookup, request, hours, typed, now, catalog, broker, report).plan()
     if plan.chunks:
         report(FetchPlanned(plan.series, len(plan.chunks), plan.bars))
     return plan
@@ -127,6 +130,7 @@ class _Planning:
 
     lookup: InstrumentLookup
     request: FetchRequest
+    hours: Hours
     typed: TypedRange
     now: datetime
     catalog: Catalog
@@ -136,11 +140,6 @@ class _Planning:
     @property
     def series(self) -> Series:
         return Series(self.lookup.id, self.request.bars)
-
-    @property
-    def hours(self) -> Hours:
-        around_the_clock = self.lookup.info["sec_type"] in _AROUND_THE_CLOCK
-        return self.request.hours or ("all" if around_the_clock else "regular")
 
     @property
     def _ends_now(self) -> bool:
@@ -253,6 +252,15 @@ class _Planning:
             moment = moment // _NANOS_PER_DAY * _NANOS_PER_DAY
         await asyncio.to_thread(self.catalog.take_note, self.series, "begin", str(moment))
         return moment
+
+
+def _hours(catalog: Catalog, lookup: InstrumentLookup, request: FetchRequest) -> Hours:
+    series = Series(lookup.id, request.bars)
+    held = catalog.hours(series)
+    if held and request.hours and held != request.hours:
+        raise must_not_mix(series, f"{held} hours", f"{request.hours} hours")
+    usual: Hours = "all" if lookup.info["sec_type"] in _AROUND_THE_CLOCK else "regular"
+    return request.hours or held or usual
 
 
 def _require_price(lookup: InstrumentLookup, spec: BarSpec) -> None:

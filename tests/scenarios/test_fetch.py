@@ -163,11 +163,19 @@ async def test_simulated_bars_do_not_mix_with_real_ones(desk: Desk) -> None:
 
 async def test_hours_do_not_mix_in_a_series(desk: Desk) -> None:
     await desk.fetch("AAPL", "1-HOUR-LAST", "2026-11-18", "2026-11-18")
+    asked = len(desk.asked())
     fetched = await desk.fetch("AAPL", "1-HOUR-LAST", "2026-11-17", "2026-11-17", "all")
     assert isinstance(fetched.error, WrongInput)
+    assert len(desk.asked()) == asked
     assert desk.catalog.read_bars(Series("AAPL.NASDAQ", BarSpec(1, "HOUR"))).ts[0] > ns(
         "2026-11-18T00:00"
     )
+
+
+async def test_a_series_of_all_hours_goes_on_with_all_hours(desk: Desk) -> None:
+    await desk.fetch("AAPL", "1-HOUR-LAST", "2026-11-17", "2026-11-17", "all")
+    longer = await desk.fetch("AAPL", "1-HOUR-LAST", "2026-11-16", "2026-11-17")
+    assert (longer.outcome, longer.held) == ("stored", 2 * 16)
 
 
 async def test_an_instrument_can_be_had_without_bars(desk: Desk) -> None:

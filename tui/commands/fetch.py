@@ -33,7 +33,9 @@ def fetch(
     end: Annotated[str | None, typer.Option(help="As --start; now if left out.")] = None,
     hours: Annotated[
         Literal["regular", "all"] | None,
-        typer.Option(help="Regular or all trading hours; left out: what suits the instrument."),
+        typer.Option(
+            help="Regular or all trading hours; left out: those of the stored bars, else what suits the instrument."
+        ),
     ] = None,
     adjusted: Annotated[
         bool,
