@@ -34,7 +34,8 @@ def fetch(
     hours: Annotated[
         Literal["regular", "all"] | None,
         typer.Option(
-            help="Regular or all trading hours; left out: those of the stored bars, else what suits the instrument."
+            help="Regular or all trading hours; left out: those of the stored bars, else what "
+            "suits the instrument."
         ),
     ] = None,
     adjusted: Annotated[
