@@ -260,18 +260,19 @@ def _rows(instrument: Instrument, labels: list[str], bars: Bars) -> Iterator[str
 def _schedule(
     request_id: int, instrument: Instrument, query: BarQuery, span: _Span
 ) -> list[object]:
-    """Message 106: opens and closes in the exchange's own time, with their trading dates."""
+    """Message 106: opens and closes in the exchange's own time, with their trading dates.
+
+    A lunch break makes two rows of a date: our guess, none was recorded.
+    """
     if span.first >= span.stop:
         raise _no_data(instrument, query)
     table = sessions(instrument.hours)
     zone = ZoneInfo(instrument.time_zone)
     rows = []
     for index in range(span.first, span.stop):
-        opened, closed = (
-            f"{datetime.fromtimestamp(at, zone):%Y%m%d-%H:%M:%S}"
-            for at in table.span(index, regular=query.regular)
-        )
-        rows.append((opened, closed, f"{table.trading_date(index):%Y%m%d}"))
+        for part in table.parts(index, regular=query.regular):
+            opened, closed = (f"{datetime.fromtimestamp(at, zone):%Y%m%d-%H:%M:%S}" for at in part)
+            rows.append((opened, closed, f"{table.trading_date(index):%Y%m%d}"))
     return [
         106,
         request_id,

@@ -1,15 +1,17 @@
 """When each market of the universe trades, session by session.
 
-Holidays and half days of the United States come from ``exchange_calendars`` (XNYS, and CMES for
-the days on which futures trade). Two spans for each session: everything that trades, and the
-regular part of it (IBKR's trading hours and liquid hours). No session crosses a clock change, as
-those fall on Sunday mornings.
+Holidays, half days and lunch breaks come from ``exchange_calendars`` (XNYS, CMES for the days on
+which futures trade, XHKG). Two spans for each session: everything that trades, and the regular part
+of it (IBKR's trading hours and liquid hours). No session crosses a clock change, as those fall on
+Sunday mornings.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +21,7 @@ from core.simulator.universe import Instrument
 
 FIRST_DAY = date(2004, 12, 31)
 LAST_DAY = date(2031, 12, 31)
-NEW_YORK, CHICAGO = "US/Eastern", "US/Central"
+NEW_YORK, CHICAGO, HONG_KONG = "US/Eastern", "US/Central", "Hongkong"
 
 Seconds = NDArray[np.int64]
 HOUR = 3600
@@ -28,7 +30,10 @@ NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Sessions:
-    """The sessions of one market in order; times in epoch seconds UTC, ends exclusive."""
+    """The sessions of one market in order; times in epoch seconds UTC, ends exclusive.
+
+    ``breaks`` is the begin and the end of each session's lunch break, both 0 where it has none.
+    """
 
     zone: str
     dates: NDArray[np.datetime64]
@@ -36,12 +41,19 @@ class Sessions:
     closes: Seconds
     regular_opens: Seconds
     regular_closes: Seconds
+    breaks: tuple[Seconds, Seconds] | None = None
 
     def span(self, index: int, *, regular: bool) -> tuple[int, int]:
         """Open and close of session ``index``."""
         if regular:
             return int(self.regular_opens[index]), int(self.regular_closes[index])
         return int(self.opens[index]), int(self.closes[index])
+
+    def parts(self, index: int, *, regular: bool) -> list[tuple[int, int]]:
+        """Session ``index`` without its lunch break: one or two spans."""
+        opened, closed = self.span(index, regular=regular)
+        begin, end = (int(at[index]) for at in self.breaks) if self.breaks else (0, 0)
+        return [(opened, begin), (end, closed)] if begin else [(opened, closed)]
 
     def trading_date(self, index: int) -> date:
         """The trading date of session ``index``."""
@@ -64,21 +76,40 @@ class Sessions:
 
 
 @cache
-def _calendar(name: str) -> tuple[NDArray[np.datetime64], Seconds, Seconds]:
+def _computed(name: str) -> Any:
     # pandas comes along with the calendars: a second, paid by the gateway's process alone.
     import exchange_calendars
 
-    calendar = exchange_calendars.get_calendar(
-        name, start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat()
-    )
+    first, last = FIRST_DAY.isoformat(), LAST_DAY.isoformat()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that of Hong Kong is not ready for pandas 4
+        return exchange_calendars.get_calendar(name, start=first, end=last)
+
+
+@cache
+def _calendar(name: str) -> tuple[NDArray[np.datetime64], Seconds, Seconds]:
+    calendar = _computed(name)
     dates = calendar.sessions.to_numpy().astype("datetime64[D]")
     return dates, calendar.opens_nanos // NANOSECONDS, calendar.closes_nanos // NANOSECONDS
+
+
+def _breaks(name: str) -> tuple[Seconds, Seconds]:
+    """Begin and end of each session's break; "not a time", where there is none, is below 0."""
+    calendar = _computed(name)
+    begins, ends = calendar.break_starts_nanos, calendar.break_ends_nanos
+    return np.maximum(begins // NANOSECONDS, 0), np.maximum(ends // NANOSECONDS, 0)
 
 
 def _us_stock() -> Sessions:
     """04:00 to 20:00 New York, regular 09:30 to 16:00; both ends 3 hours earlier on half days."""
     dates, opens, closes = _calendar("XNYS")
     return Sessions(NEW_YORK, dates, opens - 11 * HOUR // 2, closes + 4 * HOUR, opens, closes)
+
+
+def _hong_kong_stock() -> Sessions:
+    """09:30 to 12:00 and 13:00 to 16:00 Hong Kong; the morning alone on half days."""
+    dates, opens, closes = _calendar("XHKG")
+    return Sessions(HONG_KONG, dates, opens, closes, opens, closes, _breaks("XHKG"))
 
 
 def _cboe_index() -> Sessions:
@@ -141,6 +172,7 @@ def _fx_trades(day: date) -> bool:
 _MARKETS: dict[str, Callable[[], Sessions]] = {
     "us_stock": _us_stock,
     "us_option": _us_option,
+    "hong_kong_stock": _hong_kong_stock,
     "crypto": _crypto,
     "cboe_index": _cboe_index,
     "cme_index_future": _cme_index_future,
@@ -170,12 +202,11 @@ def hours_text(instrument: Instrument, today: date, *, regular: bool, days: int 
     last = today + timedelta(days=days)
     spans = []
     for index in range(table.on(today), table.on(last + timedelta(days=7))):
-        opened, closed = (
-            datetime.fromtimestamp(at, zone) for at in table.span(index, regular=regular)
-        )
         last_day = instrument.expiry or instrument.delisted
         if last_day is None or table.trading_date(index) <= last_day:
-            spans.append((opened, closed))
+            for opened, closed in table.parts(index, regular=regular):
+                begin, end = (datetime.fromtimestamp(at, zone) for at in (opened, closed))
+                spans.append((begin, end))
     touched = {moment.date() for span in spans for moment in span}
     parts = {
         opened: f"{opened:%Y%m%d:%H%M}-{closed:%Y%m%d:%H%M}"

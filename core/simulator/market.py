@@ -74,8 +74,8 @@ class Market:
     def _minutes(self, instrument: Instrument, index: int) -> Steps:
         """The minutes of session ``index`` of the instrument's hours, to its last trade."""
         table = sessions(instrument.hours)
-        opened, closed = table.span(index, regular=False)
-        start = np.arange(opened, closed, 60)
+        parts = table.parts(index, regular=False)
+        start = np.concatenate([np.arange(opened, closed, 60) for opened, closed in parts])
         activity = _activity(start, *table.span(index, regular=True))
         levels, volatility = self._levels(instrument)
         # A date alone is the same for every seed and instrument, so all three seed the draw.

@@ -126,6 +126,7 @@ async def test_a_month_of_minutes_is_one_run_of_chunks(desk: Desk) -> None:
         ("eurusd", "15-MINUTE-MID", "EUR/USD.IDEALPRO", "CurrencyPair", 95),
         ("^SPX.CBOE", "1-MINUTE-LAST", "^SPX.CBOE", "IndexInstrument", 390),
         ("IBM.NYSE", "1-HOUR-LAST", "IBM.NYSE", "Equity", 7),
+        ("700.SEHK", "1-MINUTE-LAST", "700.SEHK", "Equity", 330),
         ("BTC/USD.PAXOS", "1-MINUTE-LAST", "BTC/USD.PAXOS", "CurrencyPair", 1_350),
         ("AAPL270115C00300000", "5-MINUTE-MID", OPTION, "OptionContract", 78),
         ("AAPL270115C00300000", "1-MINUTE-LAST", OPTION, "OptionContract", 390),

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from catalog import workers
 from catalog.series import BarSpec
+from catalog.sessions import calendar_sessions
 from catalog.store import Catalog
 from core.fetch import FetchRequest, fetch_series
 from core.ibkr.connection import BrokerSession, Endpoint
@@ -38,14 +40,15 @@ def published_opens(
         named = f"{day.month}/{day.day}/{day.year}"
         if named in entry["holidays"]:
             continue
-        early = entry["earlyCloses"].get(named)
+        early, late = (entry.get(kind, {}).get(named) for kind in ("earlyCloses", "lateOpens"))
+        shut = clock(day, early or "00:00:00"), clock(day, late or "1.00:00:00")
         for hours in entry[WEEKDAYS[day.weekday()]]:
             if hours["state"] not in states:
                 continue
             at, end = clock(day, hours["start"]), clock(day, hours["end"])
-            end = min(end, clock(day, early)) if early else end
             while at < end:
-                yield at.replace(tzinfo=zone).astimezone(UTC)
+                if not (early or late) or not shut[0] <= at < shut[1]:
+                    yield at.replace(tzinfo=zone).astimezone(UTC)
                 at += BAR
 
 
@@ -59,6 +62,7 @@ def clock(day: date, text: str) -> datetime:
 
 STOCK = ("AAPL", "Equity-usa-[*]", {"market"})
 FUTURE = ("ESZ6.CME", "Future-cme-ES", {"premarket", "market", "postmarket"})
+HONG_KONG = ("700.SEHK", "Index-hkfe-[*]", {"market"})  # of its stocks
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,10 @@ FUTURE = ("ESZ6.CME", "Future-cme-ES", {"premarket", "market", "postmarket"})
         pytest.param(STOCK, "2025-12-22", "2026-01-02", id="Christmas and New Year"),
         pytest.param(STOCK, "2026-03-04", "2026-03-11", id="a stock over the change to summer"),
         pytest.param(STOCK, "2026-10-28", "2026-11-04", id="a stock over the change to winter"),
+        pytest.param(FUTURE, "2025-11-25", "2025-12-01", id="Thanksgiving of a future"),
+        pytest.param(HONG_KONG, "2026-03-30", "2026-04-10", id="lunch breaks, Easter"),
+        pytest.param(HONG_KONG, "2025-12-22", "2026-01-02", id="lunch breaks, half days"),
+        pytest.param(HONG_KONG, "2026-02-12", "2026-02-23", id="the lunar New Year"),
         pytest.param(FUTURE, "2026-03-05", "2026-03-10", id="Sunday opens, change to summer"),
         pytest.param(FUTURE, "2026-10-29", "2026-11-03", id="Sunday opens, change to winter"),
     ],
@@ -101,3 +109,24 @@ async def test_a_fetch_gets_a_bar_for_each_half_hour_that_the_market_was_open(
     opens = [datetime.fromtimestamp(stamp // 10**9, UTC) - BAR for stamp in stamps]
     assert opens == list(published_opens(entry, states, first, last))
     assert again.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("venue", "key"), [("TSEJ", "Index-ose-[*]"), ("SEHK", "Index-hkfe-[*]")], ids=["Tokyo", "HK"]
+)
+def test_where_the_broker_tells_no_sessions_a_calendar_knows_the_lunch_breaks(
+    venue: str, key: str
+) -> None:
+    entry = json.loads(gzip.decompress(LEAN.read_bytes()))["entries"][key]
+    first, last = date(2025, 12, 1), date(2026, 9, 30)
+    zone = ZoneInfo(entry["exchangeTimeZone"])
+    span = tuple(
+        int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 10**9
+        for day in (first, last + timedelta(days=1))
+    )
+    sessions = workers.run_blocking(calendar_sessions, venue, span, "regular")
+    opens = [
+        datetime.fromtimestamp(moment // 10**9, UTC)
+        for moment in sessions.bar_opens(span, SPEC).tolist()
+    ]
+    assert opens == list(published_opens(entry, {"market"}, first, last))

@@ -52,6 +52,14 @@ def test_the_future_trades_through_the_night_and_stops_early_on_holidays() -> No
     }
 
 
+def test_a_stock_in_hong_kong_has_lunch_and_on_a_half_day_the_morning_alone() -> None:
+    assert hours_text(BY_NAME["700"], date(2025, 12, 23), regular=True) == (
+        "20251223:0930-20251223:1200;20251223:1300-20251223:1600;"
+        "20251224:0930-20251224:1200;20251225:CLOSED;20251226:CLOSED;"
+        "20251227:CLOSED;20251228:CLOSED"
+    )
+
+
 @pytest.mark.parametrize(
     ("hours", "first", "zone", "expected"),
     [
