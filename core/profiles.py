@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 import tomlkit
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from catalog.errors import CatalogUnusable, WrongInput
 from core.settings import BUILT_IN, Profile, Settings, adapted
@@ -25,20 +26,41 @@ def add_profile(file: Path, name: str, values: Mapping[str, object]) -> Profile:
 
     Raises `WrongInput` for a name that is taken or cannot be one, and for values that do not fit.
     """
+    read_name(name, Settings.load(file).profiles)
+    return _write(file, Profile(name=name), values)
+
+
+def read_name(name: str, taken: Container[str]) -> str:
+    """A name for a new profile. Raises `WrongInput` for one that is taken or cannot be one."""
     if not _NAME.fullmatch(name):
         raise WrongInput(
             f"a profile cannot be named '{name}'",
             "a name has up to 40 letters, digits, dashes and underscores",
             "choose another name",
         )
-    if name in Settings.load(file).profiles:
+    if name in taken:
         raise WrongInput(
             f"there is a profile '{name}' already",
             "names are unique",
             f"change it: quarterdeck profile edit {name}",
             "choose another name",
         )
-    return _write(file, Profile(name=name), values)
+    return name
+
+
+def read_field(field: str, text: str) -> object:
+    """A field of `Profile` as it is typed; None for an empty text, which stands for the default.
+
+    Raises `WrongInput` for what does not fit.
+    """
+    if not text:
+        return None
+    try:
+        value: object = getattr(Profile.model_validate({field: text}), field)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise WrongInput(f"it cannot be '{text}'", reason, "type another one") from error
+    return value.expanduser().absolute() if isinstance(value, Path) else value
 
 
 def edit_profile(file: Path, name: str, values: Mapping[str, object]) -> Profile:

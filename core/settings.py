@@ -44,6 +44,13 @@ class Profile(BaseModel):
     catalog: Path | None = None
     """None: the default catalog of the home folder, each kind of data in its own."""
 
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if not re.fullmatch(r"[^\s:/]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%\w+)?", host):
+            raise ValueError("a host is a name or an address, such as 127.0.0.1, without its port")
+        return host
+
     def catalog_root(self, home: Home) -> Path:
         """Where this profile's catalog lies."""
         if self.catalog is not None:
@@ -129,7 +136,7 @@ class Settings(BaseModel):
             problem = error.errors()[0]
             keys = tuple(map(str, problem["loc"]))
             line = line_of(text, keys)
-            reason = problem["msg"]
+            reason = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 reason = f"there is no setting '{keys[-1]}'"
             where = f"{file}, line {line}" if line else str(file)
@@ -205,7 +212,7 @@ def adapted(profile: Profile, **changes: object) -> Profile:
         option = str(problem["loc"][0]).replace("_", "-")
         raise WrongInput(
             f"--{option} cannot be {problem['input']}",
-            problem["msg"],
+            problem["msg"].removeprefix("Value error, "),
             f"give --{option} another value",
         ) from error
 

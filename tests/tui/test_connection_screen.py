@@ -12,8 +12,10 @@ from catalog.events import Level
 from catalog.series import BarSpec
 from core.fetch import FetchRequest
 from core.ibkr.notices import Notice
+from core.settings import Settings
 from tests.tui.conftest import gateway
-from tests.tui.deck import deck
+from tests.tui.deck import Deck, deck
+from tests.tui.fields import field, fill
 from tui.screens import connection
 from tui.widgets.result_table import ResultTable
 
@@ -139,18 +141,92 @@ async def test_a_profile_is_changed_and_switched_to(tmp_path: Path, gateway_port
         await shown.shows("● connected")
         await shown.press("p")
         await shown.shows("─ Profiles ", "paper-gateway", "LIVE", "127.0.0.1:4002", "open")
-        shown.app.screen.query_one(ResultTable).point_at("paper-gateway")
+        point_at(shown, "paper-gateway")
         await shown.press("e")
-        await shown.shows("─ Gateway of paper-gateway ")
-        await shown.press("ctrl+u", *"nowhere", "enter")
-        await shown.shows("is no host and port")
-        await shown.press("ctrl+u", *"127.0.0.1:4444", "enter")
-        await shown.shows("127.0.0.1:4444")
+        await shown.shows("─ Profile paper-gateway ", "host", "client id", "account")
+        await fill(shown, port="99999")
+        await shown.shows("!port", "less than or equal to 65535")
+        await fill(shown, port="4444", client_id="x", host="10.0.0.5:4002")
+        await shown.shows("!host", "without its port", "!client id")
+        await shown.press("enter")
+        assert "4444" not in settings_of(tmp_path)
+        await fill(shown, host="10.0.0.5", client_id="7")
+        await shown.press("enter")
+        await shown.shows("10.0.0.5:4444 client 7")
         await shown.press("u")
         await shown.until(lambda: "by default" in line_of("paper-gateway", shown.text))
         await shown.press("enter")
         await shown.until(lambda: shown.app.next_profile == "paper-gateway")
-        assert "4444" in shown.workspace.home.settings_file.read_text()
+    assert Settings.load(tmp_path / "settings.toml").choose(None).client_id == 7
+
+
+async def test_a_profile_is_made_and_removed_again(tmp_path: Path, gateway_port: int) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("p")
+        await shown.shows("─ Profiles ", "live-tws")
+        await shown.press("n")
+        await shown.shows("─ New profile ")
+        await shown.press("enter")
+        await shown.shows("!name", "a name has up to 40 letters")
+        await fill(shown, name="demo")
+        await shown.shows("there is a profile 'demo' already")
+        await fill(shown, name="office", port="4001", catalog=f"{tmp_path}/office")
+        field(shown, "live").enter()
+        await shown.press("right", "enter")
+        await shown.until(lambda: "LIVE" in line_of("> office", shown.text))
+        made = Settings.load(tmp_path / "settings.toml").profiles["office"]
+        assert (made.port, made.live, made.catalog) == (4001, True, tmp_path / "office")
+
+        await shown.press("delete")
+        await shown.shows("─ Remove the profile office? ", "127.0.0.1:4001 is forgotten")
+        await shown.press("n")
+        assert "office" in settings_of(tmp_path)
+        await shown.press("delete", "y")
+        await shown.until(lambda: "office" not in shown.text)
+        assert "office" not in settings_of(tmp_path)
+        point_at(shown, "live-tws")
+        await shown.press("delete")
+        await shown.shows("the profile 'live-tws' cannot be removed", "it is built in")
+
+
+async def test_the_open_profile_is_opened_anew_when_it_was_changed(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("p")
+        await shown.shows("─ Profiles ", "> demo")
+        await shown.press("e")
+        await shown.shows("─ Profile demo ")
+        assert "port" not in shown.text.split("─ Profile demo ")[1]  # the simulator finds one
+        await fill(shown, catalog=f"{tmp_path}/other")
+        await shown.press("enter")
+        await shown.shows("─ Open demo anew? ")
+        assert Settings.load(tmp_path / "settings.toml").profiles["demo"].simulated
+        await shown.press("y")
+        await shown.until(lambda: shown.app.next_profile == "demo")
+
+
+async def test_settings_that_cannot_be_written_are_told_in_the_form(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("p")
+        await shown.shows("─ Profiles ", "> demo")
+        (tmp_path / "settings.toml").write_text("port = [\n")
+        await shown.press("n")
+        await shown.shows("─ New profile ")
+        await fill(shown, name="office")
+        await shown.press("enter")
+        await shown.shows("The settings cannot be read", "correct or remove the file")
+
+
+def point_at(shown: Deck, profile: str) -> None:
+    shown.app.screen.query_one(ResultTable).point_at(profile)
+
+
+def settings_of(home: Path) -> str:
+    file = home / "settings.toml"
+    return file.read_text() if file.exists() else ""
 
 
 def line_of(word: str, text: str) -> str:

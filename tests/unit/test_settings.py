@@ -9,7 +9,7 @@ import pytest
 import tomlkit
 
 from catalog.errors import CatalogUnusable, WrongInput
-from core.profiles import add_profile, edit_profile, remove_profile, use_profile
+from core.profiles import add_profile, edit_profile, read_field, remove_profile, use_profile
 from core.settings import BUILT_IN, Settings, line_of
 
 MINE = """\
@@ -139,6 +139,36 @@ def test_what_cannot_be_made_changes_nothing(
     for change in (edit_profile, lambda file, name, _: use_profile(file, name)):
         with pytest.raises(WrongInput, match="There is no profile"):
             change(file, "nobody", {})
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        ("host", "box.example", "box.example"),
+        ("host", "fe80::1%eth0", "fe80::1%eth0"),
+        ("port", "4002", 4002),
+        ("client_id", "", None),
+        ("timeout", "2.5", 2.5),
+        ("catalog", "/data/office", Path("/data/office")),
+    ],
+)
+def test_a_field_is_read_as_it_is_typed(field: str, text: str, value: object) -> None:
+    assert read_field(field, text) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("host", "10.0.0.5:4002"),
+        ("host", "two words"),
+        ("port", "0"),
+        ("client_id", "-1"),
+        ("timeout", "soon"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_told(field: str, text: str) -> None:
+    with pytest.raises(WrongInput, match="cannot be"):
+        read_field(field, text)
 
 
 def test_a_file_that_is_wrong_already_is_not_written_over(file: Path) -> None:

@@ -150,12 +150,11 @@ class ConnectionScreen(BaseScreen):
         from tui.screens.profiles import Profiles
 
         def chosen(name: str | None) -> None:
-            if name is not None and name != current:
+            if name is not None:
                 self.call_later(self.deck.open_profile, name)
 
         if (workspace := self.workspace) is not None:
-            current = workspace.profile.name
-            self.app.push_screen(Profiles(workspace.home, current), chosen)
+            self.app.push_screen(Profiles(workspace.home, workspace.profile.name), chosen)
 
     def action_diagnose(self) -> None:
         """Show step by step what works and, where it does not, what to change."""

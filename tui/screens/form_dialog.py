@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -16,7 +16,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from catalog.errors import QuarterdeckError
-from tui.widgets.form import Choice, FormField
+from tui.widgets.form import Choice, FormField, first_problem
+from tui.widgets.form_reading import problem_in
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ class FormDialog[T](ModalScreen[T]):
     """Dismissed with what `take` makes of the fields' values, or None when it was left.
 
     `take` is given the values by the names of the fields, and may take its time; what it raises is
-    told below the fields, to be put right there.
+    told below the fields, to be put right there. `readers` check fields as they are typed: what
+    they raise marks the field, and keeps the form from being taken.
     """
 
     CSS_PATH = "../styles/form.tcss"
@@ -37,12 +39,15 @@ class FormDialog[T](ModalScreen[T]):
         hint: str,
         fields: Sequence[FormField],
         take: Callable[[Mapping[str, str]], Awaitable[T]],
+        *,
+        readers: Mapping[str, Callable[[str], object]] | None = None,
     ) -> None:
         super().__init__()
         self._question = question
         self._hint = hint
         self._fields = fields
         self._take = take
+        self._readers = readers or {}
         self._taking: asyncio.Task[None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -56,13 +61,35 @@ class FormDialog[T](ModalScreen[T]):
         if self._taking is not None:
             self._taking.cancel()
 
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _edited(self, event: Message) -> None:
+        event.stop()
+        self._check(field for field in self._fields if field.value)
+
     @on(Input.Submitted)
     @on(Choice.Submitted)
     def _submit(self, event: Message) -> None:
         event.stop()
-        if self._taking is None or self._taking.done():
+        if (wrong := self._check(self._fields)) is not None:
+            wrong.enter()
+        elif self._taking is None or self._taking.done():
             self._tell("reading ...", wrong=False)
             self._taking = asyncio.create_task(self._answer())
+
+    def _check(self, asked: Iterable[FormField]) -> FormField | None:
+        """Mark those of the fields asked for that cannot be read; gives the one that is told."""
+        problems = {
+            field: problem_in(self._readers[field.key], field.value)
+            for field in asked
+            if field.key in self._readers
+        }
+        for field in self._fields:
+            field.problem = problems.get(field, "")
+        wrong = first_problem(self._fields)
+        told = self._hint if wrong is None else f"{wrong.label}: {wrong.problem}"
+        self._tell(told, wrong=wrong is not None)
+        return wrong
 
     async def _answer(self) -> None:
         try:

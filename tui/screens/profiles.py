@@ -12,8 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from catalog.errors import QuarterdeckError, WrongInput
-from tui.screens.ask import Ask
+from catalog.errors import QuarterdeckError
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -35,11 +34,14 @@ class ProfileTable(ResultTable):
 
 
 class Profiles(ModalScreen[str]):
-    """Dismissed with the name of the profile to switch to, or None."""
+    """Dismissed with the name of the profile to open, or None."""
 
+    CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/connection.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "edit", "edit", tooltip="Change where its gateway listens"),
+        Binding("n", "new", "new", tooltip="Make a profile"),
+        Binding("e", "edit", "edit", tooltip="Change where its gateway listens, and the rest"),
         Binding("u", "use", "by default", tooltip="Take it where none is named"),
+        Binding("delete", "remove", "remove", tooltip="Remove it from the settings; asks"),
         Binding("escape,q", "dismiss", "close"),
     ]
 
@@ -47,26 +49,29 @@ class Profiles(ModalScreen[str]):
         super().__init__()
         self._home = home
         self._current = current
+        self._settings: Settings | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="profiles", classes="dialog") as dialog:
             dialog.border_title = "Profiles"
-            dialog.border_subtitle = "enter switch  e edit  u by default  esc close"
+            dialog.border_subtitle = (
+                "enter switch  n new  e edit  delete remove  u by default  esc close"
+            )
             yield ProfileTable(*_COLUMNS, id="profile-table", filters=False, sorts=False)
 
     async def on_mount(self) -> None:
         self.query_one(ResultTable).focus()
-        await self._show()
+        await self._show(self._current)
 
-    async def _show(self) -> None:
-        settings = await asyncio.to_thread(_settings, self._home)
+    async def _show(self, pointed_at: str = "") -> None:
+        settings = self._settings = await asyncio.to_thread(_read, self._home)
         rows = [self._row(one, settings.profile) for one in settings.profiles.values()]
-        self.query_one(ResultTable).show(rows)
+        table = self.query_one(ResultTable)
+        table.show(rows)
+        table.point_at(pointed_at)
 
     def _row(self, one: Profile, usual: str) -> Row:
         kind = "simulated" if one.simulated else "LIVE" if one.live else "paper"
-        client = "" if one.client_id is None else f" client {one.client_id}"
-        endpoint = "a simulator of its own" if one.simulated else f"{one.host}:{one.port}{client}"
         words = [
             word
             for word, holds in (
@@ -77,42 +82,82 @@ class Profiles(ModalScreen[str]):
         ]
         cells = (
             Cell(one.name),
-            Cell(endpoint),
+            Cell(_endpoint(one)),
             Cell(kind, "warning" if one.live else ""),
             Cell(", ".join(words), "good"),
         )
         return Row(one.name, cells)
 
+    @property
+    def _chosen(self) -> Profile | None:
+        """The profile under the cursor."""
+        key = self.query_one(ResultTable).cursor_key
+        return self._settings.profiles[key] if self._settings and key else None
+
     @on(ResultTable.Opened)
     def _switch(self, opened: ResultTable.Opened) -> None:
-        self.dismiss(opened.key)
+        self.dismiss(None if opened.key == self._current else opened.key)
+
+    def action_new(self) -> None:
+        """Ask what a new profile shall be."""
+        self._ask(None)
+
+    def action_edit(self) -> None:
+        """Ask what shall be different in the profile under the cursor."""
+        if self._chosen is not None:
+            self._ask(self._chosen)
+
+    def _ask(self, profile: Profile | None) -> None:
+        from tui.screens.profile_form import profile_form
+
+        if self._settings is not None:
+            self.app.push_screen(
+                profile_form(self._home, self._settings, profile), self._take_written
+            )
+
+    async def _take_written(self, name: str | None) -> None:
+        """Show a profile that was made or changed; the open one goes on as it was until it is
+        opened anew."""
+        from tui.screens.confirm import Confirm
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.dismiss(name)
+
+        if name is None:
+            return
+        await self._show(name)
+        if name == self._current:
+            changed = "What was changed is in force then, else from the next start on."
+            self.app.push_screen(Confirm(f"Open {name} anew?", changed), answered)
 
     async def action_use(self) -> None:
         """Take the profile under the cursor where none is named."""
         from core.profiles import use_profile
 
-        if (name := self.query_one(ResultTable).cursor_key) is not None:
-            await self._change(lambda: use_profile(self._home.settings_file, name))
+        if (chosen := self._chosen) is not None:
+            await self._change(lambda: use_profile(self._home.settings_file, chosen.name))
 
-    async def action_edit(self) -> None:
-        """Ask where the gateway of the profile under the cursor listens."""
-        from core.profiles import edit_profile
+    def action_remove(self) -> None:
+        """Ask whether the profile under the cursor shall go, and remove it."""
+        from core.profiles import remove_profile
+        from core.settings import BUILT_IN
+        from tui.screens.confirm import Confirm
 
-        if (name := self.query_one(ResultTable).cursor_key) is None:
+        if (chosen := self._chosen) is None:
             return
-        profile = (await asyncio.to_thread(_settings, self._home)).profiles[name]
 
-        def answered(text: str | None) -> None:
-            if text:
-                host, port = _endpoint(text)
-                values = {"host": host, "port": port}
+        def answered(yes: bool | None) -> None:
+            if yes:
                 self.call_later(
-                    self._change, lambda: edit_profile(self._home.settings_file, name, values)
+                    self._change, lambda: remove_profile(self._home.settings_file, chosen.name)
                 )
 
-        hint = "host:port; more with: quarterdeck profile edit"
-        current = f"{profile.host}:{profile.port}"
-        self.app.push_screen(Ask(f"Gateway of {name}", hint, current, read=_endpoint), answered)
+        if chosen == BUILT_IN.get(chosen.name):
+            answered(True)  # it cannot go, which is told
+            return
+        question = Confirm(f"Remove the profile {chosen.name}?", _consequence(chosen, self._home))
+        self.app.push_screen(question, answered)
 
     async def _change(self, change: Callable[[], object]) -> None:
         try:
@@ -122,17 +167,20 @@ class Profiles(ModalScreen[str]):
         await self._show()
 
 
-def _settings(home: Home) -> Settings:
+def _read(home: Home) -> Settings:
     from core.preferences import load_or_last_good
 
     return load_or_last_good(home)[0]
 
 
-def _endpoint(text: str) -> tuple[str, int]:
-    """Host and port. Raises `WrongInput`."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise WrongInput(
-            f"'{text}' is no host and port", "write it like 127.0.0.1:4002", "correct it"
-        )
-    return host, int(port)
+def _endpoint(one: Profile) -> str:
+    client = "" if one.client_id is None else f" client {one.client_id}"
+    return "a simulator of its own" if one.simulated else f"{one.host}:{one.port}{client}"
+
+
+def _consequence(one: Profile, home: Home) -> str:
+    from core.settings import BUILT_IN
+
+    if (built_in := BUILT_IN.get(one.name)) is not None:
+        return f"It is built in: it goes back to {_endpoint(built_in)} and its own catalog."
+    return f"{_endpoint(one)} is forgotten. The catalog stays: {one.catalog_root(home)}"
