@@ -15,6 +15,9 @@ from tui.ticks import Tick, number_labels, round_ticks
 PLOTEXT = threading.Lock()
 """To be held from `begin` to `finish`: plotext draws on one figure, which its module owns."""
 
+TICK_CELLS = 9
+"""What a label below a chart takes, with the gap to the next one."""
+
 _ASCII = str.maketrans("│─┤├┬┴┼└", "|-+++++`")
 
 
@@ -137,3 +140,8 @@ def finish(frame: Frame, glyphs: Glyphs, *, colour: bool) -> str:
         picture = picture.translate(_ASCII)
     title = [frame.title[: frame.width].ljust(frame.width)] if frame.title else []
     return "\n".join([*title, picture])
+
+
+def nothing(width: int, height: int, title: str) -> str:
+    """The empty picture."""
+    return "\n".join(line.ljust(width) for line in [title[:width], *[""] * (height - 1)])

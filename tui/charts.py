@@ -1,4 +1,4 @@
-"""Charts as text: equity, drawdown, candles, distributions. For the screens and the command line.
+"""Charts as text: equity, drawdown, distributions. For the screens and the command line.
 
 Pure functions from columns of data to lines of text, each exactly `width` cells wide and `height`
 lines high, with colours as ANSI sequences; `ascii` None is what the terminal can show. The
@@ -9,27 +9,22 @@ the columns can show before plotext gets it: plotext pays for every point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
 
 import numpy as np
 import plotext
 
-from catalog.columns import BarColumns, Floats, Ints
-from catalog.layout import NANOS_PER_DAY
-from tui.chart_frame import PLOTEXT, Frame, Glyphs, begin, finish, glyphs_for
+from catalog.columns import Floats, Ints
+from tui.chart_frame import PLOTEXT, TICK_CELLS, Frame, Glyphs, begin, finish, glyphs_for, nothing
 from tui.ticks import number_labels, round_ticks, time_ticks
 
-_TICK_CELLS = 9
 _ROOM_FOR_DRAWDOWN = 8
 _ROOM_FOR_TITLE = 5
-_WIDEST_SLOT = 6
 _FEWEST_BIN_CELLS = 2
 _LETTER_TINTS = (
     "cyan",
     "magenta",
-    "yellow",
+    "orange",
     "green",
     "blue",
     "red",
@@ -38,14 +33,6 @@ _LETTER_TINTS = (
     "red+",
     "blue+",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A fill on a candle chart: when (ns UTC) and which way."""
-
-    ts: int
-    buy: bool
 
 
 def equity_chart(
@@ -68,7 +55,7 @@ def equity_chart(
     them. Each column shows the lowest and the highest value in it, so that no spike is lost.
     """
     if len(equity) == 0:
-        return _nothing(width, height, "equity")
+        return nothing(width, height, "equity")
     lower_height = max(height * 2 // 5, 4) if height >= _ROOM_FOR_DRAWDOWN else 0
     upper_height = height - lower_height
     glyphs = glyphs_for(ascii)
@@ -108,7 +95,7 @@ def line_chart(
     """Draw values at stamps `ts` (ns UTC); those that are nan leave a hole."""
     known = values[np.isfinite(values)]
     if len(known) == 0:
-        return _nothing(width, height, title)
+        return nothing(width, height, title)
     glyphs = glyphs_for(ascii)
     frame = Frame.around(known, width, height, title=title)
     return _lines(frame, ts, [_Curve(values, "cyan", glyphs.line)], zone, glyphs, colour=colour)
@@ -151,7 +138,7 @@ def histogram_chart(
 ) -> str:
     """Draw how often values fall into which range, those below 0 shaded."""
     if len(values) == 0:
-        return _nothing(width, height, title)
+        return nothing(width, height, title)
     glyphs = glyphs_for(ascii)
     low, high = float(min(values.min(), 0.0)), float(max(values.max(), 0.0))
     if low == high:
@@ -160,101 +147,13 @@ def histogram_chart(
     slot = max(most.columns // max(int(np.sqrt(len(values))) * 2, 8), _FEWEST_BIN_CELLS)
     counts, edges = np.histogram(values, bins=max(most.columns // slot, 1), range=(low, high))
     frame = Frame.around(np.array([0.0, float(counts.max())]), width, height, title=title)
-    ticks = round_ticks(low, high, max(frame.columns // _TICK_CELLS, 2))
+    ticks = round_ticks(low, high, max(frame.columns // TICK_CELLS, 2))
     places = [round((tick - low) / (high - low) * (len(counts) * slot - 1)) for tick in ticks]
     labels = [label.strip() for label in number_labels(ticks, suffix)]
     with PLOTEXT:
         begin(frame, list(zip(places, labels, strict=True)), last=max(frame.columns - 1, 1))
         _draw_bins(counts, edges, frame, slot, glyphs)
         return finish(frame, glyphs, colour=colour)
-
-
-def candle_chart(
-    bars: BarColumns,
-    width: int,
-    height: int,
-    *,
-    marks: Sequence[Mark] = (),
-    cursor: int | None = None,
-    title: str = "",
-    zone: str = "UTC",
-    ascii: bool | None = None,
-    colour: bool = True,
-) -> str:
-    """Draw bars as candles, several bars in one where columns are fewer than bars need.
-
-    Rising bodies are full and falling ones shaded, so that they differ without colour too. A mark
-    stands below (buy) or above (sell) the candle of the first bar that ends at it or later. A
-    title is followed by what the signs mean. A `cursor`, the number of a bar, is a dotted line, and
-    what its candle says stands in place of that.
-    """
-    glyphs = glyphs_for(ascii)
-    if len(bars) == 0:
-        return _nothing(width, height, title)
-    if cursor is not None:
-        title = title or " "
-    elif title:
-        title += f"   {glyphs.up} up {glyphs.down} down"
-        title += f"   {glyphs.buy} buy {glyphs.sell} sell" if marks else ""
-    lows, highs = bars.price(bars.low), bars.price(bars.high)
-    frame = Frame.around(
-        np.array([lows.min(), highs.max()]), width, height, title=title, margin=bool(marks)
-    )
-    candles = _Candles.resampled(bars, max(frame.columns // 2, 1))
-    slot = min(max(frame.columns // len(candles.ts), 2), _WIDEST_SLOT)
-    at = None if cursor is None else min(cursor // candles.joined, len(candles.ts) - 1)
-    if at is not None:
-        frame = replace(frame, title=candles.told(at, zone, bars.price_precision) + f"  {title}")
-    ticks = time_ticks([int(stamp) for stamp in candles.ts], zone, frame.columns // _TICK_CELLS)
-    with PLOTEXT:
-        begin(
-            frame, [(column * slot, text) for column, text in ticks], last=max(frame.columns - 1, 1)
-        )
-        if at is not None:
-            middle = at * slot + _body(slot) // 2
-            rows = [frame.value(row) for row in range(frame.rows)]
-            plotext.scatter([middle] * frame.rows, rows, marker=glyphs.cursor, color="yellow")
-        _draw_candles(candles, frame, slot, glyphs)
-        _draw_marks(marks, candles, frame, slot, glyphs)
-        return finish(frame, glyphs, colour=colour)
-
-
-@dataclass(frozen=True, slots=True)
-class _Candles:
-    """Bars joined to as many candles as there is room for, `joined` in each; `ts` is the first
-    stamp of each."""
-
-    joined: int
-    ts: Ints
-    last_ts: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-
-    @classmethod
-    def resampled(cls, bars: BarColumns, most: int) -> _Candles:
-        step = -(-len(bars) // most)
-        first = np.arange(0, len(bars), step)
-        last = np.append(first[1:], len(bars)) - 1
-        return cls(
-            step,
-            bars.ts[first],
-            bars.ts[last],
-            bars.price(bars.open[first]),
-            bars.price(np.maximum.reduceat(bars.high, first)),
-            bars.price(np.minimum.reduceat(bars.low, first)),
-            bars.price(bars.close[last]),
-        )
-
-    def told(self, at: int, zone: str, precision: int) -> str:
-        """When the last bar of a candle ended, and its prices."""
-        stamp = int(self.last_ts[at])
-        dated = stamp % NANOS_PER_DAY == NANOS_PER_DAY - 1
-        time = datetime.fromtimestamp(stamp // 10**9, ZoneInfo("UTC" if dated else zone))
-        prices = zip("OHLC", (self.open, self.high, self.low, self.close), strict=True)
-        told = "  ".join(f"{word} {values[at]:,.{precision}f}" for word, values in prices)
-        return f"{time:%Y-%m-%d}  {told}" if dated else f"{time:%Y-%m-%d %H:%M}  {told}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,7 +175,7 @@ def _lines(
     colour: bool,
 ) -> str:
     first = np.arange(frame.columns) * len(ts) // frame.columns
-    ticks = time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // _TICK_CELLS)
+    ticks = time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // TICK_CELLS)
     with PLOTEXT:
         begin(
             frame,
@@ -329,57 +228,3 @@ def _draw_bins(counts: Ints, edges: Floats, frame: Frame, slot: int, glyphs: Gly
         if places:
             marker, tint = (glyphs.down, "red") if loss else (glyphs.up, "green")
             plotext.scatter(places, values, marker=marker, color=tint)
-
-
-def _draw_candles(candles: _Candles, frame: Frame, slot: int, glyphs: Glyphs) -> None:
-    """Bodies over wicks, cell by cell: plotext's own candles touch each other unevenly."""
-    body = _body(slot)
-    cells: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
-    for index in range(len(candles.ts)):
-        rising = bool(candles.close[index] >= candles.open[index])
-        tint = "green" if rising else "red"
-        low, high = frame.row(candles.low[index]), frame.row(candles.high[index])
-        ends = sorted((frame.row(candles.open[index]), frame.row(candles.close[index])))
-        for row in range(low, high + 1):
-            inside = ends[0] <= row <= ends[1]
-            glyph = (glyphs.up if rising else glyphs.down) if inside else glyphs.wick
-            places, values = cells.setdefault((glyph, tint), ([], []))
-            middle = index * slot + body // 2
-            span = range(index * slot, index * slot + body) if inside else (middle,)
-            places.extend(span)
-            values.extend([frame.value(row)] * len(span))
-    for (glyph, tint), (places, values) in cells.items():
-        plotext.scatter(places, values, marker=glyph, color=tint)
-
-
-def _body(slot: int) -> int:
-    """How many cells wide a candle's body is in a slot: odd, so that the wick is in its middle."""
-    return 1 if slot < 4 else 3
-
-
-def _draw_marks(
-    marks: Sequence[Mark], candles: _Candles, frame: Frame, slot: int, glyphs: Glyphs
-) -> None:
-    for buy, glyph, tint in ((True, glyphs.buy, "cyan+"), (False, glyphs.sell, "magenta+")):
-        stamps = np.array(
-            [mark.ts for mark in marks if mark.buy is buy and mark.ts >= candles.ts[0]],
-            dtype=np.int64,
-        )
-        hit = np.unique(np.searchsorted(candles.last_ts, stamps))
-        hit = hit[hit < len(candles.ts)]
-        if len(hit):
-            beyond = [
-                frame.row(candles.low[at]) - 1 if buy else frame.row(candles.high[at]) + 1
-                for at in hit
-            ]
-            plotext.scatter(
-                [int(at) * slot + _body(slot) // 2 for at in hit],
-                [frame.value(min(max(row, 0), frame.rows - 1)) for row in beyond],
-                marker=glyph,
-                color=tint,
-            )
-
-
-def _nothing(width: int, height: int, title: str) -> str:
-    """The empty picture."""
-    return "\n".join(line.ljust(width) for line in [title[:width], *[""] * (height - 1)])

@@ -19,7 +19,8 @@ _ABOUT = b"quarterdeck.lines"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndicatorLine:
-    """One output of an indicator at the stamps `ts` (ns UTC), nan where it had not begun.
+    """One number of an indicator at the stamps `ts` (ns UTC), nan where it had not begun: `name` is
+    that of the indicator, `output` which of its numbers, empty where it has one.
 
     `on_price` says that it is measured in prices of the instrument; `every` how many bars it was
     read at once, 1 unless the run was long.
@@ -27,6 +28,7 @@ class IndicatorLine:
 
     instrument_id: str
     name: str
+    output: str
     on_price: bool
     every: int
     ts: Ints
@@ -48,7 +50,7 @@ def write_lines(path: Path, lines: Sequence[IndicatorLine]) -> None:
     for number, line in enumerate(lines):
         column = columns[str(number)] = np.full(len(ts), np.nan)
         column[np.searchsorted(ts, line.ts)] = line.values
-    about = [(one.instrument_id, one.name, one.on_price, one.every) for one in lines]
+    about = [(one.instrument_id, one.name, one.output, one.on_price, one.every) for one in lines]
     table = pa.table(columns).replace_schema_metadata({_ABOUT: json.dumps(about)})
     pq.write_table(table, path, compression="zstd", use_dictionary=False)
 
@@ -61,8 +63,10 @@ def read_lines(path: Path) -> tuple[IndicatorLine, ...]:
     ts, *columns = (_array(column) for column in table.columns)
     about = json.loads(table.schema.metadata[_ABOUT])
     return tuple(
-        IndicatorLine(instrument_id, name, on_price, every, ts, values)
-        for (instrument_id, name, on_price, every), values in zip(about, columns, strict=True)
+        IndicatorLine(instrument_id, name, output, on_price, every, ts, values)
+        for (instrument_id, name, output, on_price, every), values in zip(
+            about, columns, strict=True
+        )
     )
 
 

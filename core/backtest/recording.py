@@ -93,7 +93,13 @@ class Recorder:
         values = np.array(self._values).reshape(len(ts), len(outputs))
         return [
             IndicatorLine(
-                one.instrument_id, one.name, one.on_price, self.every, ts, values[:, column]
+                one.instrument_id,
+                one.name,
+                one.attribute.removeprefix("value").removeprefix("_"),
+                one.on_price,
+                self.every,
+                ts,
+                values[:, column],
             )
             for column, one in enumerate(outputs)
         ]
@@ -111,7 +117,7 @@ class Recorder:
                         indicator,
                         output,
                         str(bar_type.instrument_id),
-                        f"{label} {output.removeprefix('value')}".strip(" _"),
+                        label,
                         kind in _ON_PRICE or kind.endswith("MovingAverage"),
                     )
 

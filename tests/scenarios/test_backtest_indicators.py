@@ -68,7 +68,7 @@ def means(closes: np.ndarray, period: int) -> np.ndarray:
 async def test_each_value_is_that_of_the_bar_it_stands_at(tmp_path: Path) -> None:
     write(tmp_path / "mine", "watching", WATCHING)
     store, done = await run(tmp_path, "watching", walking(tmp_path))
-    lines = {line.name: line for line in store.indicators(done.run_id)}
+    lines = {f"{one.name} {one.output}".strip(): one for one in store.indicators(done.run_id)}
     names = [f"BollingerBands(20) {part}" for part in ("upper", "middle", "lower")]
     assert list(lines) == ["SMA(10)", *names, "RSI(14)"]
     assert {line.instrument_id for line in lines.values()} == {"AAPL.NASDAQ"}
@@ -122,6 +122,6 @@ async def test_a_long_run_is_read_at_every_so_many_bars(tmp_path: Path) -> None:
 
 def test_between_two_readings_a_line_is_straight_and_beyond_them_nothing() -> None:
     readings = np.array([np.nan, 10.0, 14.0])
-    line = IndicatorLine("AAPL.NASDAQ", "SMA(2)", True, 2, np.array([0, 2, 4]), readings)
+    line = IndicatorLine("AAPL.NASDAQ", "SMA(2)", "", True, 2, np.array([0, 2, 4]), readings)
     expected = [np.nan, np.nan, 10, 12, 14, np.nan]
     assert line.at(np.arange(6)).tolist() == pytest.approx(expected, nan_ok=True)

@@ -101,7 +101,7 @@ async def test_every_tab_of_a_result_shows_its_part(home: Path, gateway_port: in
         await shown.press("right_square_bracket")
         await shown.shows("390 of 780 bars")
         await shown.press("right")
-        await shown.shows("┊", "  O 1", "  C 1")
+        await shown.shows("┊", "  C 1", "SMA(10) 1", "SMA(20) 1")
         await shown.press("t")
         await shown.shows("[Returns]", "Mar", f"returns of {run.metrics.trades} trades")
         for tab, *texts in (

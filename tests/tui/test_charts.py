@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.columns import BarColumns
+from tui.candle_chart import Mark, Overlay, candle_chart
 from tui.charts import (
-    Mark,
-    candle_chart,
     equity_chart,
     growth_chart,
     histogram_chart,
@@ -75,6 +74,10 @@ def test_every_chart_fills_exactly_the_cells_it_was_given(
             width,
             height,
             marks=[Mark(int(at), True) for at in ts[::50]],
+            overlays=[
+                Overlay("SMA(3)", (np.where(values > 10_000, values / 100, np.nan),), True),
+                Overlay("RSI(14)", (np.full(length, np.nan), values), False),
+            ],
             cursor=length // 2,
             ascii=ascii,
             colour=False,

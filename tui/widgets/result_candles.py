@@ -12,8 +12,10 @@ from textual.binding import Binding, BindingType
 from tui.widgets.chart import Chart
 
 if TYPE_CHECKING:
-    from catalog.columns import BarColumns
+    from catalog.columns import BarColumns, Ints
     from core.backtest.accounting import Fill
+    from core.backtest.indicators import IndicatorLine
+    from tui.candle_chart import Overlay
 
 FEWEST_BARS = 20
 _AXIS_CELLS = 8
@@ -26,13 +28,15 @@ _AROUND_A_TRADE = 0.5
 class Market:
     """One instrument of a run as it is shown: `zone` is its exchange's, `precision` its prices'.
 
-    `bars` are None when the catalog no longer holds them.
+    `bars` are None when the catalog no longer holds them. `indicators` are what those of the
+    strategy said of it.
     """
 
     instrument_id: str
     precision: int
     zone: str
     bars: BarColumns | None
+    indicators: tuple[IndicatorLine, ...] = ()
 
 
 class RunCandles(Chart, can_focus=True):
@@ -129,7 +133,7 @@ def _draw(
     width: int,
     height: int,
 ) -> str:
-    from tui.charts import Mark, candle_chart
+    from tui.candle_chart import Mark, candle_chart
 
     assert market.bars is not None, "a market without bars is not drawn"
     shown = market.bars.take(slice(first, first + count))
@@ -143,7 +147,21 @@ def _draw(
         width,
         height,
         marks=marks,
+        overlays=_overlays(market.indicators, shown.ts),
         cursor=cursor,
         zone=market.zone,
         title=f"{market.instrument_id}  {count:,} of {len(market.bars):,} bars",
     )
+
+
+def _overlays(indicators: Sequence[IndicatorLine], ts: Ints) -> list[Overlay]:
+    """The indicators at the stamps of bars; one that was not read at every bar is about so."""
+    from tui.candle_chart import Overlay
+
+    found: dict[str, list[IndicatorLine]] = {}
+    for line in indicators:
+        found.setdefault(line.name if line.every == 1 else f"~{line.name}", []).append(line)
+    return [
+        Overlay(name, tuple(line.at(ts) for line in lines), lines[0].on_price)
+        for name, lines in found.items()
+    ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from catalog.columns import BarColumns
     from catalog.store import Catalog
     from core.backtest.analysis import Analysis
+    from core.backtest.indicators import IndicatorLine
     from core.backtest.results import StoredRun
     from core.workspace import Workspace
 
@@ -50,8 +51,9 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
     from core.backtest.analysis import analyse
 
     run = workspace.runs.load(run_id)
+    lines = workspace.runs.indicators(run_id)
     markets = tuple(
-        _market(workspace.catalog, run, venue.instrument_id) for venue in run.result.venues
+        _market(workspace.catalog, run, venue.instrument_id, lines) for venue in run.result.venues
     )
     zones = {market.zone for market in markets}
     zone = zones.pop() if len(zones) == 1 else EXCHANGE_ZONE.name
@@ -72,12 +74,15 @@ def load_shown(workspace: Workspace, run_id: str) -> ShownRun:
     )
 
 
-def _market(catalog: Catalog, run: StoredRun, instrument_id: str) -> Market:
+def _market(
+    catalog: Catalog, run: StoredRun, instrument_id: str, lines: tuple[IndicatorLine, ...]
+) -> Market:
     bars = _bars(catalog, run, instrument_id)
     definition = catalog.instrument(instrument_id) or {}
     info = definition.get("info")
     zone = str(info.get("time_zone") or "UTC") if isinstance(info, dict) else "UTC"
-    return Market(instrument_id, 2 if bars is None else bars.price_precision, zone, bars)
+    own = tuple(line for line in lines if line.instrument_id == instrument_id)
+    return Market(instrument_id, 2 if bars is None else bars.price_precision, zone, bars, own)
 
 
 def _bars(catalog: Catalog, run: StoredRun, instrument_id: str) -> BarColumns | None:
