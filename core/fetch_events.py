@@ -12,10 +12,22 @@ from core.ibkr.session_events import PacingWait as PacingWait
 
 
 @dataclass(frozen=True, slots=True)
-class IdCorrected(Event):
-    """What was typed is known by another id."""
+class FetchEvent(Event):
+    """Something that happens to a fetch."""
 
     channel: ClassVar[str] = "fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchWarning(FetchEvent):
+    """Something of it that a person should look at."""
+
+    level: ClassVar[Level] = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class IdCorrected(FetchEvent):
+    """What was typed is known by another id."""
 
     typed: str
     canonical: str
@@ -25,10 +37,8 @@ class IdCorrected(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class FetchPlanned(Event):
+class FetchPlanned(FetchEvent):
     """What will be asked for. Bars are as many as there are if every bar of each session exists."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     requests: int
@@ -40,10 +50,8 @@ class FetchPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class NothingToDo(Event):
+class NothingToDo(FetchEvent):
     """No request is needed, and why."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     reason: str
@@ -53,10 +61,8 @@ class NothingToDo(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DataBegin(Event):
+class DataBegin(FetchEvent):
     """The broker's data of a series begin only here, ns UTC; nothing before is asked for."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     begin: int
@@ -66,12 +72,9 @@ class DataBegin(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class NoLongerKept(Event):
+class NoLongerKept(FetchWarning):
     """The broker keeps bars this short only from here on, ns UTC; none before are asked for, and
     what lies there does not count as answered."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     series: Series
     begin: int
@@ -84,11 +87,8 @@ class NoLongerKept(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarUsed(Event):
+class CalendarUsed(FetchWarning):
     """The broker told no sessions of an instrument: those of a calendar stand in."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     instrument_id: str
     reason: str
@@ -98,10 +98,9 @@ class CalendarUsed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkRequested(Event):
+class ChunkRequested(FetchEvent):
     """One request was sent for the bars that open in [start, end), ns UTC."""
 
-    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.DEBUG
 
     series: Series
@@ -113,10 +112,8 @@ class ChunkRequested(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkReceived(Event):
+class ChunkReceived(FetchEvent):
     """One answer: the bars of it that were asked for, and how long it took."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     start: int
@@ -132,10 +129,8 @@ class ChunkReceived(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkEmpty(Event):
+class ChunkEmpty(FetchEvent):
     """The broker says that there is nothing in [start, end); kept, so as not to ask again."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     start: int
@@ -147,11 +142,8 @@ class ChunkEmpty(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class BarsRejected(Event):
+class BarsRejected(FetchWarning):
     """Bars that were not stored, with the reason of the first."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     series: Series
     count: int
@@ -166,10 +158,8 @@ class BarsRejected(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class BarsRounded(Event):
+class BarsRounded(FetchEvent):
     """Bars whose prices were off the tick or whose volumes were fractions."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     prices: int
@@ -182,10 +172,8 @@ class BarsRounded(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class VolumesInLots(Event):
+class VolumesInLots(FetchEvent):
     """The gateway sends volumes of US stocks in lots of 100."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
 
@@ -194,11 +182,8 @@ class VolumesInLots(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class BarsReordered(Event):
+class BarsReordered(FetchWarning):
     """Bars of one answer that were not in order of time; they are now."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     series: Series
     count: int
@@ -208,11 +193,8 @@ class BarsReordered(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class BarsRevised(Event):
+class BarsRevised(FetchWarning):
     """The broker corrected bars of the last session, or volumes; the stored ones are replaced."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     series: Series
     count: int
@@ -226,11 +208,8 @@ class BarsRevised(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesStale(Event):
+class SeriesStale(FetchWarning):
     """The broker's history no longer fits the stored bars; nothing is added until a rebuild."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     series: Series
     reason: str
@@ -240,11 +219,8 @@ class SeriesStale(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesSkipped(Event):
+class SeriesSkipped(FetchWarning):
     """A series is not updated, and why."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     series: Series
     reason: str
@@ -254,11 +230,8 @@ class SeriesSkipped(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAgain(Event):
+class AskedAgain(FetchWarning):
     """A request got no answer, or one that passes; it is sent again after so many seconds."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     reason: str
     seconds: float
@@ -269,11 +242,8 @@ class AskedAgain(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionAwaited(Event):
+class ConnectionAwaited(FetchWarning):
     """The connection is lost; the fetch waits for it and goes on by itself."""
-
-    channel: ClassVar[str] = "fetch"
-    level: ClassVar[Level] = Level.WARNING
 
     reason: str
 
@@ -282,20 +252,16 @@ class ConnectionAwaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionBack(Event):
+class ConnectionBack(FetchEvent):
     """The connection is there again; the fetch goes on."""
-
-    channel: ClassVar[str] = "fetch"
 
     def __str__(self) -> str:
         return "the connection is back, asking again"
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesDone(Event):
+class SeriesDone(FetchEvent):
     """A series is fetched as far as it goes."""
-
-    channel: ClassVar[str] = "fetch"
 
     series: Series
     bars: int
@@ -310,10 +276,9 @@ class SeriesDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesFailed(Event):
+class SeriesFailed(FetchEvent):
     """A series could not be fetched in full; what was stored before is kept."""
 
-    channel: ClassVar[str] = "fetch"
     level: ClassVar[Level] = Level.ERROR
 
     typed_id: str

@@ -9,10 +9,22 @@ from catalog.events import Event, Level
 
 
 @dataclass(frozen=True, slots=True)
-class Connecting(Event):
-    """A connection is tried."""
+class SessionEvent(Event):
+    """Something that happens to a broker session."""
 
     channel: ClassVar[str] = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionWarning(SessionEvent):
+    """Something of it that a person should look at."""
+
+    level: ClassVar[Level] = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting(SessionEvent):
+    """A connection is tried."""
 
     endpoint: str
     client_id: int
@@ -22,11 +34,8 @@ class Connecting(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientIdInUse(Event):
+class ClientIdInUse(SessionWarning):
     """A client id was refused; the next one is tried."""
-
-    channel: ClassVar[str] = "session"
-    level: ClassVar[Level] = Level.WARNING
 
     client_id: int
 
@@ -35,10 +44,8 @@ class ClientIdInUse(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Connected(Event):
+class Connected(SessionEvent):
     """The session stands."""
-
-    channel: ClassVar[str] = "session"
 
     endpoint: str
     server_version: int
@@ -55,11 +62,8 @@ class Connected(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionLost(Event):
+class ConnectionLost(SessionWarning):
     """A session that stood is gone; it is taken up again by itself."""
-
-    channel: ClassVar[str] = "session"
-    level: ClassVar[Level] = Level.WARNING
 
     endpoint: str
     reason: str
@@ -69,11 +73,8 @@ class ConnectionLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Reconnecting(Event):
+class Reconnecting(SessionWarning):
     """The next attempt to take a lost session up again, and why there is none yet."""
-
-    channel: ClassVar[str] = "session"
-    level: ClassVar[Level] = Level.WARNING
 
     attempt: int
     seconds: float
