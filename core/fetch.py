@@ -39,6 +39,9 @@ __all__ = [
 SERIES_AT_ONCE = 10
 """Enough to keep all requests of a gateway open, few enough to see each one move."""
 
+LONG_S = 60.0
+"""Seconds of work from which on every series is tried out before any is fetched whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class FetchSummary:
@@ -123,6 +126,9 @@ async def fetch_each(
             if fetch.plan and fetch.plan.chunks:
                 fetch.give_up(error)
     first = [fetch for fetch in fetches if fetch not in again]
+    if outlook.seconds > LONG_S:
+        await at_once(fetch.try_out for fetch in first)
+        first.sort(key=lambda fetch: fetch.error is None)  # what cannot be had is told at once
     ended = [await at_once(fetch.run for fetch in part) for part in (first, again)]
     results = dict(zip(first + again, chain(*ended), strict=True))
     return FetchSummary(tuple(results[fetch] for fetch in fetches))

@@ -71,7 +71,7 @@ class SeriesFetched:
 
 
 class SeriesFetch:
-    """A request for one id: `prepare` it, then `run` it.
+    """A request for one id: `prepare` it, `try_out` its first chunk if it will take long, `run` it.
 
     Its requests are stored as they are answered. The first failure ends it, after the requests
     that are open are stored.
@@ -97,6 +97,7 @@ class SeriesFetch:
         self._report = report
         self._lookup: InstrumentLookup | None = None
         self._batches: Batches | None = None
+        self._waiting: deque[Chunk] = deque()
         self._stored = 0
         self._answered = 0
         self._rejects: list[Reject] = []
@@ -131,6 +132,13 @@ class SeriesFetch:
         self.plan, self.error = None, error
         self._report(SeriesFailed(self.typed_id, error.title, error.reason))
 
+    async def try_out(self) -> None:
+        """Fetch the first chunk of the plan alone: where the broker gives no such bars, as without
+        the permission for them, that is known before a long job starts."""
+        if self.plan is not None:
+            await self._begin(self.plan)
+            await self._fetch_next(self.plan)
+
     async def run(self) -> SeriesFetched:
         """Fetch what was planned; gives what became of it."""
         if self.plan is None:
@@ -151,35 +159,45 @@ class SeriesFetch:
         )
 
     async def _fetch_all(self, plan: SeriesPlan) -> None:
+        await self._begin(plan)
+
+        async def work() -> None:
+            while self._waiting and self.error is None:
+                await self._fetch_next(plan)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(OPEN_REQUESTS, len(self._waiting))):
+                group.create_task(work())
+
+    async def _begin(self, plan: SeriesPlan) -> None:
+        """Do what goes before the chunks that can be asked for side by side; once."""
+        if self._batches is not None:
+            return
         self._tell_progress(plan)
         self._batches = Batches(partial(self._store, plan), plan.sessions, plan.series.spec)
-        waiting = deque(plan.chunks)
+        self._waiting.extend(plan.chunks)
         try:
             for interval in plan.barren:
                 await self._store(plan, self._no_bars(), interval)
-            if waiting:
+            if self._waiting:
                 await self._known.ask()
-            while waiting and plan.recheck and waiting[0].start < plan.recheck[1]:
-                # One by one, and before anything is added to what may be stale.
-                rest = await self._fetch(plan, waiting.popleft())
-                waiting.extendleft([rest] if rest else [])
         except QuarterdeckError as error:
             self.error = error
-            return
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(OPEN_REQUESTS, len(waiting))):
-                group.create_task(self._work(plan, waiting))
+        recheck = plan.recheck
+        while self._waiting and recheck and self._waiting[0].start < recheck[1] and not self.error:
+            # One by one, and before anything is added to what may be stale.
+            await self._fetch_next(plan)
 
-    async def _work(self, plan: SeriesPlan, waiting: deque[Chunk]) -> None:
-        while waiting and self.error is None:
-            chunk = waiting.popleft()
-            try:
-                rest = await self._fetch(plan, chunk)
-            except QuarterdeckError as error:
-                self.error = self.error or error
-            else:
-                if rest is not None:
-                    waiting.appendleft(rest)
+    async def _fetch_next(self, plan: SeriesPlan) -> None:
+        """Fetch the next chunk, if any; its rest, if any, comes next. Keeps the first error."""
+        if not self._waiting or self.error is not None:
+            return
+        try:
+            rest = await self._fetch(plan, self._waiting.popleft())
+        except QuarterdeckError as error:
+            self.error = self.error or error
+        else:
+            self._waiting.extendleft([rest] if rest else [])
 
     async def _fetch(self, plan: SeriesPlan, chunk: Chunk) -> Chunk | None:
         """Request, check and store one chunk; gives the part the answer does not speak for."""

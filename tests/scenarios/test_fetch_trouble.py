@@ -14,7 +14,15 @@ from catalog.series import BarSpec, Series
 from catalog.store import BarsPersisted, Catalog
 from core.asking import JobLine, PatientBroker
 from core.fetch import FetchRequest, backfill_instrument, fetch_all, fetch_series
-from core.fetch_events import AskedAgain, ConnectionAwaited, ConnectionBack, PacingWait
+from core.fetch_events import (
+    AskedAgain,
+    ChunkRequested,
+    ConnectionAwaited,
+    ConnectionBack,
+    PacingWait,
+    SeriesDone,
+    SeriesFailed,
+)
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.ibkr.requests import Empty, Timeout
 from core.ibkr.session_events import Connecting
@@ -110,6 +118,31 @@ async def test_one_series_that_fails_does_not_stop_the_others(desk: Desk) -> Non
     assert desk.asked().count("historical_bars") == 2
     progress = desk.told(JobProgress)[-1]
     assert (progress.done, progress.total) == (780, 780)
+
+
+async def test_before_a_long_job_starts_it_is_known_which_series_the_broker_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.fetch.LONG_S", 1.0)
+    told = "Historical Market Data Service error message:No market data permissions for NASDAQ STK"
+    refused = Fault(what="error", at="historical_bars", symbol="NVDA", times=0, text=told)
+    events: list[Event] = []
+    async with SimulatedGateway(now=NOW, faults=(refused,)) as gateway:
+        session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+        summary = await fetch_all(
+            FetchRequest(("AAPL", "NVDA"), BarSpec(1, "MINUTE"), "2026-10-19", "2026-11-17"),
+            catalog=Catalog.open(tmp_path / "catalog"),
+            session=session,
+            clock=lambda: NOW,
+            report=events.append,
+        )
+        await session.disconnect()
+    assert [one.outcome for one in summary.series] == ["stored", "failed"]
+    told_by_time = [type(event) for event in events]
+    assert told_by_time.index(SeriesFailed) < told_by_time.index(SeriesDone)
+    asked = [event.series.instrument_id for event in events if isinstance(event, ChunkRequested)]
+    assert sorted(asked[:2]) == ["AAPL.NASDAQ", "NVDA.NASDAQ"]  # one of each, then the others
+    assert set(asked[2:]) == {"AAPL.NASDAQ"}
 
 
 async def test_a_pacing_violation_is_waited_out_and_told(desk: Desk) -> None:
