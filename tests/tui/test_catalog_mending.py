@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from catalog.series import BarSpec, Series
 from core.fetch import FetchRequest
+from core.fetch_events import ChunkRequested
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field
 from tests.tui.test_catalog_screen import store_hour
@@ -82,6 +84,40 @@ async def test_what_is_missing_is_listed_and_taken_over_to_fetch(
         await shown.shows("─ New fetch ")
         assert field(shown, "start").value == "2026-03-03T15:30"
         assert field(shown, "end").value == "2026-03-03T21:00"
+
+
+async def test_marked_series_are_taken_over_with_a_range_that_has_what_each_lacks(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port, size=(120, 30)) as shown:
+        workspace = shown.workspace
+        for ids, bars, start, end in (
+            (("IBM.NYSE",), "1-DAY", "2026-02-02", "2026-02-03"),
+            (("GDX.ARCA",), "1-MINUTE", "2026-03-02T14:30", "2026-03-02T15:30"),
+            (("GDX.ARCA", "IBM.NYSE"), "1-MINUTE", "2026-03-03T14:30", "2026-03-03T15:30"),
+        ):
+            await workspace.fetch(FetchRequest(ids, BarSpec.parse(bars), start, end)).wait()
+        await shown.press("2")
+        await shown.shows("GDX.ARCA", "1-DAY")
+        await shown.press("space", "space", "space")
+        await shown.shows("3 marked")
+        await shown.press("f")
+        await shown.shows("─ New fetch ", "1 marked of other bar types")
+        assert field(shown, "ids").value == "GDX.ARCA IBM.NYSE"
+        # Of GDX a stretch before what is held; of IBM nothing is known since.
+        assert (field(shown, "start").value, field(shown, "end").value) == ("2026-03-02T15:30", "")
+        await shown.press("enter")
+        await shown.until(
+            lambda: len(workspace.catalog.read_bars(GDX)) == 390 + 390 + 71, "all until now", 30
+        )
+        told = [line.event for line in workspace.jobs.log.since(0)]
+        asked = [one for one in told if isinstance(one, ChunkRequested) and one.series == GDX][2:]
+        held = workspace.catalog.read_bars(GDX, *ns("2026-03-03T14:30", "2026-03-03T15:30"))
+        assert len(held) == 60 and not any(one.start <= held.ts[0] < one.end for one in asked)
+
+
+def ns(*times: str) -> list[int]:
+    return [int(datetime.fromisoformat(f"{one}Z").timestamp()) * 10**9 for one in times]
 
 
 async def test_candles_are_zoomed_panned_and_read_off(tmp_path: Path, gateway_port: int) -> None:

@@ -198,17 +198,23 @@ class CatalogScreen(BaseScreen):
         """Go to Fetch with these series and what is missing of them filled in."""
         from tui.widgets.fetch_form import FetchForm
 
-        chosen = self._chosen
+        chosen, shown = self._chosen, self._detail
         spec = chosen[0].series.spec if chosen else None
-        ids = tuple(one.series.instrument_id for one in chosen if one.series.spec == spec)
-        await self.deck.go_with("fetch", ids, spec)
-        if len(chosen) == 1 and self.workspace is not None:
+        alike = [one for one in chosen if one.series.spec == spec]
+        await self.deck.go_with("fetch", tuple(one.series.instrument_id for one in alike), spec)
+        if len(alike) < len(chosen):
+            others = f"{len(chosen) - len(alike):,} marked of other bar types"
+            self.notify(f"{others} are for a fetch of their own", timeout=4)
+        if alike and self.workspace is not None:
             catalog = self.workspace.catalog
-            detail = self._detail
-            if detail is None or detail.summary != chosen[0]:
-                detail = await asyncio.to_thread(read_detail, catalog, chosen[0])
+            details = [
+                shown
+                if shown and shown.summary == one
+                else await asyncio.to_thread(read_detail, catalog, one)
+                for one in alike
+            ]
             form = self.app.screen.query_one(FetchForm)
-            form.field("start").value, form.field("end").value = missing_range(detail)
+            form.field("start").value, form.field("end").value = missing_range(details)
 
     async def action_backtest(self) -> None:
         """Go to Backtest with this series filled in."""

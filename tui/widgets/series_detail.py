@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import ComposeResult
@@ -115,7 +116,13 @@ def _coverage(summary: SeriesSummary, bars: BarColumns, sessions: Sessions | Non
     return Coverage(told.stretches, None if sessions is None else tuple(sessions.open_times(spec)))
 
 
-def missing_range(detail: Detail) -> tuple[str, str]:
+def missing_range(details: Sequence[Detail]) -> tuple[str, str]:
+    """Start and end, which is empty for now, of all that is missing of series of one bar type."""
+    starts, ends_ = zip(*map(_missing, details), strict=True)
+    return min(filter(None, starts), default=""), "" if "" in ends_ else max(ends_)
+
+
+def _missing(detail: Detail) -> tuple[str, str]:
     """Start and end of what is missing between what is held; else from its end to now."""
     spec, coverage = detail.summary.series.spec, detail.coverage
     missing = coverage.missing if coverage else ()
