@@ -231,10 +231,16 @@ class _Planning:
         return sessions
 
     async def _data_begin(self) -> int:
-        """The first open of the broker's data in the coordinate of the series; 0 if not told."""
+        """The first open of the broker's data in the coordinate of the series; 0 if not told.
+
+        Where few such questions are left, some requests for nothing cost less than to wait.
+        """
         known = await asyncio.to_thread(self.catalog.note, self.series, "begin")
         if known is not None:
             return int(known)
+        pacing = self.broker.session.pacing
+        if pacing is not None and await pacing.is_scarce():
+            return 0
         contract = (await self.lookup.ask()).contract
         head = await self.broker.ask(
             lambda session: head_timestamp(

@@ -21,6 +21,7 @@ from core.ibkr.session_events import PacingWait
 from core.ibkr.supervision import Pause
 
 _TOLD_FROM_S = 1.0
+_PLENTY = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,13 @@ class Pacing:
             rule.name: rule.limit for rule in rules() if rule.scope == "gateway"
         }
         return tuple(Gauge(name, used[name], limit) for name, limit in limits.items())
+
+    async def is_scarce(self) -> bool:
+        """Whether little is left of what bars of seconds, ticks and head timestamps share."""
+        return any(
+            gauge.name == "budget" and gauge.used > gauge.limit * _PLENTY
+            for gauge in await self.gauges()
+        )
 
     def close(self) -> None:
         """Give the file back."""

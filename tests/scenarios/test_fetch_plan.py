@@ -18,6 +18,8 @@ from catalog.store import Catalog
 from core.estimate import FetchEstimated
 from core.fetch import FetchPlan, FetchRequest, fetch_all, plan_all
 from core.ibkr.connection import BrokerSession, Endpoint
+from core.ibkr.pacing import Pacing
+from core.ibkr.pacing_rules import Demand
 from core.simulator.server import SimulatedGateway
 
 NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
@@ -92,3 +94,26 @@ async def test_bars_of_seconds_take_ten_minutes_for_sixty_requests(
     assert planned.estimate.requests == 10 * 12
     assert planned.estimate.seconds == 600
     catalog.close()
+
+
+async def test_where_the_data_begin_is_not_asked_when_that_would_mean_to_wait(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    """Head timestamps share 60 requests in ten minutes with all small bars, of all programs."""
+    pacing = Pacing(tmp_path / "pacing.sqlite3", "127.0.0.1", gateway.port)
+    session = BrokerSession(Endpoint("127.0.0.1", gateway.port), pacing=pacing)
+    quarter = FetchRequest(("AAPL", "IBM.NYSE"), BarSpec(1, "MINUTE"), "2026-08-18", "2026-11-17")
+    used_up = [Demand(request=f"{number}", series=f"{number}", small=True) for number in range(46)]
+    for demand in used_up:
+        async with pacing.admitted(demand, 0.0, lambda event: None):
+            pass
+    for folder, heads in (("scarce", 0), ("plenty", 2)):
+        planned = await plan_all(
+            quarter, catalog=Catalog.open(tmp_path / folder), session=session, clock=lambda: NOW
+        )
+        assert all(one.plan and len(one.plan.chunks) == 13 for one in planned.series)
+        asked = [request.kind for request in gateway.requests]
+        assert asked.count("head_timestamp") == heads
+        pacing.close()
+        (tmp_path / "pacing.sqlite3").unlink()
+    await session.disconnect()
