@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,41 @@ async def test_a_fetch_gets_a_bar_for_each_half_hour_that_the_market_was_open(
     opens = [datetime.fromtimestamp(stamp // 10**9, UTC) - BAR for stamp in stamps]
     assert opens == list(published_opens(entry, states, first, last))
     assert again.requests == 0
+
+
+@pytest.mark.parametrize("traded", [STOCK, HONG_KONG], ids=["New York", "Hong Kong"])
+@pytest.mark.parametrize(
+    ("bars", "period"),
+    [
+        ("1-DAY-LAST", lambda day: day),
+        ("1-WEEK-LAST", lambda day: day.isocalendar()[:2]),
+        ("1-MONTH-LAST", lambda day: (day.year, day.month)),
+    ],
+)
+async def test_days_weeks_and_months_bear_the_dates_of_their_last_published_sessions(
+    tmp_path: Path,
+    traded: tuple[str, str, set[str]],
+    bars: str,
+    period: Callable[[date], object],
+) -> None:
+    typed, key, states = traded
+    entry = json.loads(gzip.decompress(LEAN.read_bytes()))["entries"][key]
+    first, last = date(2025, 9, 1), date(2026, 5, 31)  # a Monday, a Sunday: whole weeks and months
+    zone = ZoneInfo(entry["exchangeTimeZone"])
+    dates = [at.astimezone(zone).date() for at in published_opens(entry, states, first, last)]
+    expected = list({period(day): day for day in dates}.values())
+    catalog = Catalog.open(tmp_path)
+    async with SimulatedGateway(now=NOW) as gateway:
+        session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
+        request = FetchRequest((typed,), BarSpec.parse(bars), f"{first}", f"{last}")
+        fetched = await fetch_series(
+            typed, request, catalog=catalog, session=session, clock=lambda: NOW
+        )
+        await session.disconnect()
+    assert fetched.series is not None
+    stamps = catalog.read_bars(fetched.series).ts.tolist()
+    catalog.close()
+    assert [datetime.fromtimestamp(stamp // 10**9, UTC).date() for stamp in stamps] == expected
 
 
 @pytest.mark.parametrize(
