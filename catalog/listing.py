@@ -129,7 +129,8 @@ def _sorted(
 ) -> list[SeriesSummary]:
     def told(one: SeriesSummary) -> SeriesSummary:
         has_instrument = one.series.instrument_id in ids
-        reason, marks = stale.get(one.series.bar_type), flags.get(one.series.bar_type, "")
+        reason = stale.get(one.series.bar_type) if stale else None
+        marks = flags.get(one.series.bar_type, "") if flags else ""
         if has_instrument and reason is None and not marks:
             return one  # as it is for nearly all: making another one takes time
         return dataclasses.replace(

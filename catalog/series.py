@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, cast, get_args
 
 from catalog.errors import WrongInput
@@ -104,7 +105,7 @@ class Series:
                 "a series is ID-STEP-UNIT-SIDE-EXTERNAL",
                 "write for example AAPL.NASDAQ-1-MINUTE-LAST-EXTERNAL",
             )
-        return cls(match["id"], BarSpec.parse(match["spec"]))
+        return cls(match["id"], _spec(match["spec"]))
 
     @property
     def bar_type(self) -> str:
@@ -123,3 +124,7 @@ class Series:
 
     def __str__(self) -> str:
         return f"{self.instrument_id} {self.spec}"
+
+
+_spec = cache(BarSpec.parse)
+"""Thousands of series are of a few specifications."""

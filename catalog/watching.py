@@ -130,8 +130,13 @@ class FolderWatch[T]:
     def _state(self, folder: str, mtime_ns: int) -> tuple[int, str]:
         """The time of the last change inside a folder, and a text that differs after any."""
         try:
-            with os.scandir(self._root / folder) as entries:
-                files = [entry.stat() for entry in entries]
+            # By its number and not by its name, which the kernel would look up for each file.
+            number = os.open(f"{self._root}/{folder}", os.O_RDONLY)
+            try:
+                with os.scandir(number) as entries:
+                    files = [entry.stat() for entry in entries]
+            finally:
+                os.close(number)
         except FileNotFoundError:  # a file went away meanwhile: it changes right now
             return time.time_ns(), ""
         stamps = [file.st_mtime_ns for file in files]
