@@ -124,7 +124,7 @@ async def fetched(
 @pytest.mark.parametrize(
     ("start", "latency", "further"),
     [
-        pytest.param("2026-10-19", 0.05, 0, id="month"),
+        pytest.param("2026-10-19", 0.05, 0, id="month", marks=pytest.mark.timeout(300)),
         pytest.param(
             "2026-05-18",
             *(0.4, 40),
