@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from catalog import coverage
 from catalog.coverage import Interval
 from catalog.errors import WrongInput
+from catalog.events import Event, Level, Report, ignore
 from catalog.files import BarFile
 from catalog.instruments import CLASS_FOLDERS
 from catalog.inventory import Inventory
@@ -23,6 +25,8 @@ from catalog.ledger import Ledger
 from catalog.series import Series
 from catalog.sessions import Hours
 from catalog.watching import FolderWatch
+
+_TOLD_EVERY_S = 1.0
 
 type _Record = dict[str, Any]
 type _Found = tuple[list[list[SeriesSummary]], set[str], dict[str, str], dict[str, str]]
@@ -58,6 +62,22 @@ class SeriesSummary:
     flags: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FoldersRead(Event):
+    """A listing takes its time, as the first one without a ledger does: so many folders of `what`
+    were looked at."""
+
+    level: ClassVar[Level] = Level.DEBUG
+    channel: ClassVar[str] = "catalog"
+
+    what: str
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"reading the catalog: {self.done:,} of {self.total:,} folders of {self.what}"
+
+
 class Listing:
     """What a catalog holds, kept up with its folders; all calls may block on the disk.
 
@@ -73,10 +93,12 @@ class Listing:
         self._sorted: list[SeriesSummary] = []
         self._guard = threading.Lock()
 
-    def series(self) -> list[SeriesSummary]:
-        """All series that have files, sorted by instrument and bars."""
+    def series(self, report: Report = ignore) -> list[SeriesSummary]:
+        """All series that have files, sorted by instrument and bars; tells how far it is, once a
+        second."""
         notes = self._ledger.notes("stale"), self._ledger.notes("flags")
-        found = self._series.contents(), self._known_ids(), *notes
+        tell = _Patience(report)
+        found = self._series.contents(tell.of("bars")), self._known_ids(tell), *notes
         with self._guard:
             if found != self._found:  # fast: what did not change is the same object
                 self._found, self._sorted = found, _sorted(*found)
@@ -84,10 +106,11 @@ class Listing:
 
     def instrument_ids(self) -> list[str]:
         """The ids of all stored instruments, sorted; damaged files are passed over."""
-        return sorted(self._known_ids())
+        return sorted(self._known_ids(_Patience(ignore)))
 
-    def _known_ids(self) -> set[str]:
-        return {instrument_id for ids in self._ids.contents() for instrument_id in ids}
+    def _known_ids(self, tell: _Patience) -> set[str]:
+        contents = self._ids.contents(tell.of("instruments"))
+        return {instrument_id for ids in contents for instrument_id in ids}
 
     def _read_ids(self, folder: Path) -> str:
         return json.dumps(self._inventory.ids_in(folder))
@@ -122,6 +145,25 @@ class Listing:
             "gaps": _gaps(series, covered, hours, self._ledger),
             "damaged": damaged,
         }
+
+
+class _Patience:
+    """Tells how far a listing is, at most once a second."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._told = time.monotonic()
+
+    def of(self, what: str) -> Callable[[int, int], None]:
+        """What is told of one kind of folders."""
+
+        def tell(done: int, total: int) -> None:
+            now = time.monotonic()
+            if now - self._told >= _TOLD_EVERY_S:
+                self._told = now
+                self._report(FoldersRead(what, done, total))
+
+        return tell
 
 
 def _sorted(

@@ -378,9 +378,9 @@ class Catalog:
 
     # Listing
 
-    def list_series(self) -> list[SeriesSummary]:
-        """Every series that has files, sorted; no page of a file is read for it."""
-        return self._listing.series()
+    def list_series(self, report: Report = ignore) -> list[SeriesSummary]:
+        """Every series that has files, sorted, from names and footers; tells how far it is."""
+        return self._listing.series(report)
 
     # What the calls above share
 

@@ -57,19 +57,24 @@ class FolderWatch[T]:
         self._mark: str | None = "never looked"
         self._guard = threading.Lock()
 
-    def contents(self) -> list[T]:
-        """The contents of all folders as they are now, in no order."""
-        with self._guard:
-            return self._look()
+    def contents(self, tell: Callable[[int, int], None] = lambda _done, _total: None) -> list[T]:
+        """The contents of all folders as they are now, in no order.
 
-    def _look(self) -> list[T]:
+        `tell` is called before each folder, with how many were looked at, of how many.
+        """
+        with self._guard:
+            return self._look(tell)
+
+    def _look(self, tell: Callable[[int, int], None]) -> list[T]:
         saved = self._saved()
         turn = set(islice(self._seen, _BY_TURNS))
         now = time.time_ns()
         present: set[str] = set()
         fresh: list[tuple[str, str, str]] = []
         contents: list[T] = []
-        for folder, mtime_ns in self._folders():
+        folders = list(self._folders())
+        for done, (folder, mtime_ns) in enumerate(folders):
+            tell(done, len(folders))
             present.add(folder)
             seen = self._seen.get(folder)
             if seen is None or seen.mtime_ns != mtime_ns or folder in turn:

@@ -41,12 +41,12 @@ _RESUMABLE_SECONDS = 86_400.0
 # A rebuild that was interrupted longer ago may hold what has been revised since.
 
 
-def stored_series(catalog: Catalog, ids: Sequence[str]) -> list[Series]:
+def stored_series(catalog: Catalog, ids: Sequence[str], report: Report = ignore) -> list[Series]:
     """The series that are stored under these ids or names of series; all without ids. Blocking.
 
     Raises `WrongInput` for an id of which nothing is stored.
     """
-    held = [summary.series for summary in catalog.list_series()]
+    held = [summary.series for summary in catalog.list_series(report)]
     if not ids:
         return held
     chosen: list[Series] = []
@@ -79,8 +79,9 @@ async def update_all(
     history is marked stale and fails. Series that no broker knows are skipped. Raises `WrongInput`
     for an id of which nothing is stored.
     """
-    series = await asyncio.to_thread(stored_series, catalog, ids)
-    requests = await asyncio.to_thread(_requests, catalog, series, report=_threadsafe(report))
+    tell = _threadsafe(report)
+    series = await asyncio.to_thread(stored_series, catalog, ids, tell)
+    requests = await asyncio.to_thread(_requests, catalog, series, report=tell)
     return await fetch_each(
         requests, catalog=catalog, session=session, clock=clock, report=report, pause=pause
     )

@@ -31,6 +31,11 @@ class Output:
         mark = "" if event.level in (Level.DEBUG, Level.INFO) else f"{event.level}: "
         self.line(f"{event.channel:<{_CHANNEL_WIDTH}} {mark}{event}")
 
+    def progress(self, event: Event) -> None:
+        """How far something is that takes longer than expected: for a person who waits, on stderr
+        in both forms."""
+        print(event, file=sys.stderr, flush=True)
+
     def line(self, text: str = "") -> None:
         """Text for a person; nothing in JSON."""
         if not self.as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog import listing
 from catalog.series import Series
 from catalog.store import Catalog
 from tests.scenarios.commands import Ended
@@ -84,6 +85,16 @@ def test_a_preview_shows_what_would_come_and_changes_nothing(run: Run, tmp_path:
     assert "388 of 388 rows, 388 new" in preview.out
     assert "time = Date, open = Open" in preview.out
     assert run("list", "--json").summary["series"] == []
+
+
+def test_a_listing_that_takes_its_time_tells_so_on_stderr(
+    run: Run, morning: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("list", "--json").err == ""
+    monkeypatch.setattr(listing, "_TOLD_EVERY_S", 0.0)
+    listed = run("list", "--json")
+    assert "reading the catalog: 0 of 1 folders of bars" in listed.err
+    assert len(listed.summary["series"]) == 1
 
 
 def test_coverage_is_told_with_the_bars_that_sessions_lack(morning: Ended, run: Run) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog import inventory, workers
+from catalog import inventory, listing, workers
+from catalog.events import Event
 from catalog.layout import BARS, series_folder
 from catalog.ledger import Ledger
 from catalog.series import Series
@@ -52,6 +53,20 @@ def age(catalog: Catalog) -> None:
 
 def gaps(catalog: Catalog) -> int | None:
     return catalog.list_series()[0].gaps
+
+
+def test_a_long_listing_tells_how_far_it_is(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Event] = []
+    catalog.list_series(told.append)
+    assert told == [], "a short one tells nothing"
+    monkeypatch.setattr(listing, "_TOLD_EVERY_S", 0.0)
+    catalog.list_series(told.append)
+    assert [str(event) for event in told] == [
+        "reading the catalog: 0 of 1 folders of bars",
+        "reading the catalog: 0 of 1 folders of instruments",
+    ]
 
 
 def test_what_did_not_change_is_not_read_again(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from catalog.errors import CatalogUnusable
+from catalog.events import Report, ignore
+from catalog.listing import FoldersRead, SeriesSummary
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.stretches import State, Stretch
 from core.fetch import FetchRequest
@@ -110,7 +113,7 @@ async def test_enter_gives_the_chart_the_screen_and_back(tmp_path: Path, gateway
 async def test_a_catalog_that_cannot_be_listed_says_why_and_is_tried_again(
     tmp_path: Path, gateway_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(_report: Report) -> None:
         raise CatalogUnusable("the disk [sda] is gone", "no such device", "look at the disk")
 
     async with deck(tmp_path, gateway_port) as shown:
@@ -122,6 +125,28 @@ async def test_a_catalog_that_cannot_be_listed_says_why_and_is_tried_again(
             await shown.press("R")
             await shown.shows("the disk [sda] is gone: no such device. R tries again.")
         await shown.press("R")
+        await shown.shows("> GDX.ARCA", "┤")
+
+
+async def test_a_first_listing_that_takes_its_time_counts_on_the_screen(
+    tmp_path: Path, gateway_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    async with deck(tmp_path, gateway_port) as shown:
+        await store_hour(shown, "GDX.ARCA")
+        really = shown.workspace.catalog.list_series
+
+        def slowly(report: Report = ignore) -> list[SeriesSummary]:
+            report(FoldersRead("bars", 1_200, 5_000))
+            go_on.wait()
+            return really(report)
+
+        monkeypatch.setattr(shown.workspace.catalog, "list_series", slowly)
+        try:
+            await shown.press("2")
+            await shown.shows("reading the catalog: 1,200 of 5,000 folders of bars")
+        finally:
+            go_on.set()
         await shown.shows("> GDX.ARCA", "┤")
 
 

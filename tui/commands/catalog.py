@@ -46,7 +46,7 @@ def list_series(context: typer.Context) -> None:
     invocation: Invocation = context.obj
 
     async def work(workspace: Workspace) -> int:
-        found = await asyncio.to_thread(workspace.catalog.list_series)
+        found = await asyncio.to_thread(workspace.catalog.list_series, invocation.output.progress)
         _print_series(found, invocation.output)
         if not found:
             invocation.output.line("nothing stored yet; get some with: quarterdeck fetch")
@@ -87,7 +87,7 @@ def show(
                 "list what it holds with: quarterdeck catalog list",
             )
         wanted = Series.from_bar_type(series.removesuffix("-EXTERNAL") + "-EXTERNAL")
-        found = await asyncio.to_thread(catalog.list_series)
+        found = await asyncio.to_thread(catalog.list_series, output.progress)
         one = next((each for each in found if each.series == wanted), None)
         if one is None:
             raise DataUnavailable(
@@ -123,7 +123,7 @@ def show(
 
 async def _show_instrument(instrument_id: str, workspace: Workspace, output: Output) -> None:
     catalog = workspace.catalog
-    found = await asyncio.to_thread(catalog.list_series)
+    found = await asyncio.to_thread(catalog.list_series, output.progress)
     held = [one for one in found if one.series.instrument_id == instrument_id]
     versions = await asyncio.to_thread(catalog.versions, instrument_id)
     aliases = await asyncio.to_thread(catalog.aliases, instrument_id)

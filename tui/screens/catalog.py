@@ -19,6 +19,7 @@ from tui.widgets.series_detail import Detail, SeriesDetail, by_calendar, missing
 from tui.widgets.series_table import Listed, SeriesTable, listed
 
 if TYPE_CHECKING:
+    from catalog.events import Event
     from catalog.health import CheckReport
     from catalog.listing import SeriesSummary
     from catalog.store import Catalog
@@ -121,9 +122,13 @@ class CatalogScreen(BaseScreen):
 
     async def _load(self, workspace: Workspace) -> None:
         before, found = self._listed, dict(self._found)
+        loop = asyncio.get_running_loop()
+
+        def tell(event: Event) -> None:
+            loop.call_soon_threadsafe(self._tell_reading, event)
 
         def read() -> tuple[Listed, bool]:
-            fresh = listed(workspace.catalog.list_series(), workspace.clock(), found)
+            fresh = listed(workspace.catalog.list_series(tell), workspace.clock(), found)
             return fresh, fresh != before
 
         try:
@@ -135,6 +140,10 @@ class CatalogScreen(BaseScreen):
         self._listed = fresh
         if changed:
             self._show_list(fresh)
+
+    def _tell_reading(self, event: Event) -> None:
+        if self._listed is None and self.is_attached:
+            self.query_one(SeriesTable).show_series(None, str(event))
 
     def _show_list(self, series: Listed) -> None:
         self.query_one(SeriesTable).show_series(series, _NOTHING)
