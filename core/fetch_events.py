@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from catalog.events import Event, Level
-from catalog.series import NANOS_PER_SECOND, Series
+from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from core.ibkr.session_events import PacingWait as PacingWait
 
 
@@ -282,11 +282,12 @@ class SeriesFailed(FetchEvent):
     level: ClassVar[Level] = Level.ERROR
 
     typed_id: str
+    bars: BarSpec
     title: str
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.typed_id}: {self.title}: {self.reason}"
+        return f"{self.typed_id} {self.bars}: {self.title}: {self.reason}"
 
 
 def _moment(nanos: int) -> datetime:

@@ -130,7 +130,7 @@ class SeriesFetch:
     def give_up(self, error: QuarterdeckError) -> None:
         """Fail before anything was asked for."""
         self.plan, self.error = None, error
-        self._report(SeriesFailed(self.typed_id, error.title, error.reason))
+        self._tell_failure(error)
 
     async def try_out(self) -> None:
         """Fetch the first chunk of the plan alone: where the broker gives no such bars, as without
@@ -341,12 +341,16 @@ class SeriesFetch:
 
     def _tell_end(self, plan: SeriesPlan, held: int) -> None:
         if self.error is not None:
-            self._report(SeriesFailed(self.typed_id, self.error.title, self.error.reason))
+            self._tell_failure(self.error)
         elif self._outcome(plan) == "nothing to do":
             reason = "the market was closed" if plan.wanted is None else f"{held:,} bars are held"
             self._report(NothingToDo(plan.series, reason))
         else:
             self._report(SeriesDone(plan.series, self._stored, held, self._broker.requests))
+
+    def _tell_failure(self, error: QuarterdeckError) -> None:
+        bars = self.request.bars
+        self._report(SeriesFailed(self.typed_id, bars, error.title, error.reason))
 
     def _tell_flaws(self, series: Series, read: BarsRead) -> None:
         if read.in_lots:

@@ -6,14 +6,25 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.events import Key
 from textual.widgets import Input
 
 from catalog.errors import DataUnavailable
+from catalog.events import Event
 from catalog.series import BarSpec, Series
-from core.fetch_events import ChunkReceived, FetchPlanned, IdCorrected, PacingWait
+from core.fetch_events import (
+    ChunkEmpty,
+    ChunkReceived,
+    ChunkRequested,
+    FetchPlanned,
+    IdCorrected,
+    PacingWait,
+    SeriesDone,
+    SeriesFailed,
+)
 from core.jobs import Job, JobProgress, Jobs, JobState
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field, fill
@@ -69,6 +80,9 @@ async def test_each_series_of_a_fetch_has_its_own_outcome(
         await shown.shows("GDX.ARCA for GDX.NASDAQ", "390")
         await shown.shows("NOSUCH  failed: unknown symbol", "…", "done", "1 failed")
         await shown.shows("plan: 2 series (not NOSUCH: see the log)")
+        await shown.press("G", "enter")
+        await shown.shows("1-MINUTE-LAST: NOSUCH ─", "ERROR NOSUCH 1-MINUTE-LAST: unknown")
+        assert "390 bars stored" not in shown.text.split("esc close")[0]
 
 
 async def test_what_is_wrong_is_told_at_its_field_while_typing_and_starts_nothing(
@@ -218,28 +232,68 @@ async def test_adjusted_prices_go_to_a_catalog_of_their_own(
 
 
 async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
-    going_on = asyncio.Event()
+    board, report = board_of("GDX.NASDAQ")
+    report(IdCorrected("GDX.NASDAQ", "GDX.ARCA"))
+    report(FetchPlanned(GDX, 4, 8_000))
+    report(ChunkReceived(GDX, 0, 1, 1_950, 0.8))
+    report(JobProgress(2_000, 8_000, "bars"))
+    report(PacingWait(15.0, "60 requests in 10 minutes"))
+    first, second = texts_of(board)
+    assert first[1:3] == [" 25% waiting 15 s: pacing", "1,950"]
+    assert second == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 15 s: pacing", "1,950"]
+    report(ChunkReceived(GDX, 1, 2, 1_950, 0.8))
+    report(JobProgress(4_000, 8_000, "bars"))
+    # As in the header: both go by what the job says of itself.
+    assert texts_of(board)[0][1].endswith(" 50%")
+    assert board.job.snapshot.fraction == 0.5
+    board.job.cancel()
 
-    async def work(job: Job[None]) -> None:
-        job.report(IdCorrected("GDX.NASDAQ", "GDX.ARCA"))
-        job.report(FetchPlanned(GDX, 4, 8_000))
-        job.report(ChunkReceived(GDX, 0, 1, 1_950, 0.8))
-        job.report(JobProgress(2_000, 8_000, "bars"))
-        job.report(PacingWait(15.0, "60 requests in 10 minutes"))
-        await going_on.wait()
-        job.report(ChunkReceived(GDX, 1, 2, 1_950, 0.8))
-        job.report(JobProgress(4_000, 8_000, "bars"))
+
+async def test_what_is_asked_for_again_is_under_way_once() -> None:
+    board, report = board_of("IBM.NYSE")
+    report(FetchPlanned(IBM, 2, 4_000))
+    for _ in range(2):  # the connection was lost between them
+        report(ChunkRequested(IBM, 0, 10))
+    assert texts_of(board)[1][1] == "0/2, 1 under way"
+    report(ChunkReceived(IBM, 5, 10, 1_000, 0.8))  # the rest of it is one more request
+    report(ChunkRequested(IBM, 0, 5))
+    report(ChunkRequested(IBM, 10, 20))
+    assert texts_of(board)[1][1] == "1/3, 2 under way"
+    report(ChunkReceived(IBM, 0, 5, 900, 0.8))
+    report(ChunkEmpty(IBM, 10, 20, "no data"))
+    assert texts_of(board)[1][1] == "3/3, storing"
+    board.job.cancel()
+
+
+async def test_series_stand_as_they_were_typed_and_those_of_one_instrument_apart() -> None:
+    days = Series("IBM.NYSE", BarSpec.parse("1-DAY-LAST"))
+    board, report = board_of("IBM.NYSE", "GDX.NASDAQ")
+    report(IdCorrected("GDX.NASDAQ", "GDX.ARCA"))
+    report(FetchPlanned(GDX, 1, 390))
+    report(FetchPlanned(IBM, 1, 390))
+    assert [row[0] for row in texts_of(board)[1:]] == [
+        "  IBM.NYSE",
+        "  GDX.ARCA for GDX.NASDAQ",
+    ]
+    report(FetchPlanned(days, 1, 250))
+    report(SeriesFailed("IBM.NYSE", IBM.spec, "it is stale", "a split"))
+    report(SeriesDone(days, 250, 250, 1))
+    assert [row[0] for row in texts_of(board)[1:3]] == [
+        "  IBM.NYSE 1-MINUTE-LAST  failed: it is stale, a split",
+        "  IBM.NYSE 1-DAY-LAST",
+    ]
+    board.job.cancel()
+
+
+def board_of(*ids: str) -> tuple[FetchBoard, Callable[[Event], None]]:
+    """The lines of a job of these ids, and what it reports by."""
+
+    async def work(_: Job[None]) -> None:
         await asyncio.Event().wait()
 
-    job = Jobs().start("fetch", "GDX", work)
-    board = FetchBoard(job)
-    await asyncio.sleep(0)
-    texts = [[cell.text for cell in row.cells] for row in board.rows()]
-    assert texts[0][:3] == ["GDX", " 25% waiting 15 s: pacing", "1,950"]
-    assert texts[1] == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 15 s: pacing", "1,950"]
-    going_on.set()
-    await asyncio.sleep(0)
-    # As in the header: both go by what the job says of itself.
-    assert next(board.rows()).cells[1].text.endswith(" 50%")
-    assert job.snapshot.fraction == 0.5
-    job.cancel()
+    job = Jobs().start("fetch", " ".join(ids), work)
+    return FetchBoard(job, ids), job.report
+
+
+def texts_of(board: FetchBoard) -> list[list[str]]:
+    return [[cell.text for cell in row.cells] for row in board.rows()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -209,6 +209,7 @@ class FetchScreen(BaseScreen):
         self.query_one(FetchForm).tell()
         job = workspace.fetch(request)
         self._requests[job.id] = request
+        self._boards[job.id] = FetchBoard(cast("Job[object]", job), request.ids)
         self._show_started(job.id)
 
     def _show_started(self, job_id: int) -> None:
@@ -225,7 +226,7 @@ class FetchScreen(BaseScreen):
 
         job = self._job_under_cursor()
         if job is not None:
-            self.app.push_screen(JobLog(job, opened.key.partition(" ")[2]))
+            self.app.push_screen(JobLog(job, self._boards[job.id].names(opened.key)))
 
     def action_new(self) -> None:
         """Go to the form."""

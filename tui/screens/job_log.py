@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -16,24 +17,25 @@ if TYPE_CHECKING:
     from core.jobs import Job, LogLine
 
 _REFRESH_S = 0.5
+_PUNCTUATION = re.compile("[:,']")
 
 
 class JobLog(ModalScreen[None]):
-    """The lines of a job; with `words` those that contain them."""
+    """The lines of a job; with `ids` those that name one of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "close"),
     ]
 
-    def __init__(self, job: Job[object], words: str = "") -> None:
+    def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._job = job
-        self._words = words
+        self._ids = ids
         self._seen = 0
 
     def compose(self) -> ComposeResult:
         panel = LinePanel("", id="job-log")
-        panel.border_title = Content(f"{self._job.title} {self._words}".rstrip())
+        panel.border_title = Content(": ".join([self._job.title, *self._ids[:1]]))
         panel.border_subtitle = "esc close"
         yield panel
 
@@ -46,8 +48,16 @@ class JobLog(ModalScreen[None]):
         lines = self._job.log.since(self._seen)
         self._seen = self._job.log.total
         self.query_one(LinePanel).add(
-            _line(line) for line in lines if self._words in str(line.event)
+            _line(line)
+            for line in lines
+            if not self._ids or any(_names(str(line.event), one) for one in self._ids)
         )
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether a text has an id as a word of its own: SPY is not SPYG."""
+    words, wanted = (f" {_PUNCTUATION.sub(' ', one)} " for one in (text, name))
+    return wanted in words
 
 
 def _line(line: LogLine) -> Line:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from catalog.events import Event
+from catalog.series import BarSpec, Series
 from core.fetch_events import (
     ChunkEmpty,
     ChunkReceived,
@@ -21,7 +22,7 @@ from core.fetch_events import (
 )
 from core.jobs import Job, JobSnapshot, JobState
 from tui.widgets.header import EXCHANGE_ZONE
-from tui.widgets.result_progress import clock, progress_bar
+from tui.widgets.result_progress import clock, percent, progress_bar
 from tui.widgets.result_table import Cell, Column, Row
 
 _TONES = {
@@ -36,21 +37,28 @@ class _SeriesLine:
     """Where one series of a fetch stands."""
 
     name: str
+    spec: BarSpec
     asked_as: str = ""
     requests: int = 0
-    sent: int = 0
     answered: int = 0
+    under_way: set[int] = field(default_factory=set)
+    """The ends of the spans that are asked for; one that is asked for again is no other."""
     bars: int = 0
     outcome: str = ""
     failed: bool = False
 
-    def row(self, job: Job[object], held_up: str) -> Row:
+    def key(self, job: Job[object]) -> str:
+        """What its row stands for in the table."""
+        return f"{job.id} {self.name} {self.spec}"
+
+    def row(self, job: Job[object], held_up: str, *, named_by_bars: bool) -> Row:
         """The line of the series in the table of its job, which may be held up by something."""
-        key = f"{job.id} {self.name}"
+        key = self.key(job)
+        name = f"  {self.name}" + (f" {self.spec}" if named_by_bars else "")
         if self.failed:
-            return Row(key, (Cell(f"  {self.name}  failed: {self.outcome}", "bad"),))
+            return Row(key, (Cell(f"{name}  failed: {self.outcome}", "bad"),))
         state = Cell(self.outcome, "good") if self.outcome else Cell(self._stands(job, held_up))
-        return Row(key, (Cell(f"  {self.name}{self._surprise}"), state, Cell(f"{self.bars:,}")))
+        return Row(key, (Cell(f"{name}{self._surprise}"), state, Cell(f"{self.bars:,}")))
 
     @property
     def _surprise(self) -> str:
@@ -62,13 +70,14 @@ class _SeriesLine:
         """How many requests are answered, and what the next one waits for."""
         if not self.requests:
             return "being planned" if job.running else job.snapshot.state
-        answers = f"{self.answered}/{self.requests}"
+        # An answer may speak for a part of its span only: what is left is one more request.
+        asked = max(self.requests, self.answered + len(self.under_way))
+        answers = f"{self.answered}/{asked}"
         if not job.running:
             return f"{answers}, {job.snapshot.state}"
-        under_way = self.sent - self.answered
-        if held_up or under_way > 0:
-            return f"{answers}, {held_up or f'{under_way} under way'}"
-        return f"{answers}, {'waits its turn' if self.answered < self.requests else 'storing'}"
+        if held_up or self.under_way:
+            return f"{answers}, {held_up or f'{len(self.under_way)} under way'}"
+        return f"{answers}, {'waits its turn' if self.answered < asked else 'storing'}"
 
 
 COLUMNS = (
@@ -81,12 +90,14 @@ COLUMNS = (
 
 
 class FetchBoard:
-    """What its events say of one fetch; `rows` reads those that are new."""
+    """What its events say of one fetch; `rows` reads those that are new. Its series stand in the
+    order of `ids`, as far as these name them."""
 
-    def __init__(self, job: Job[object]) -> None:
+    def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
         self._job = job
+        self._ids = ids
         self._seen = 0
-        self._lines: dict[str, _SeriesLine] = {}
+        self._lines: dict[tuple[str, BarSpec], _SeriesLine] = {}
         self._typed: dict[str, str] = {}
         self._waiting = ""
         self._unfolded: bool | None = None
@@ -102,8 +113,18 @@ class FetchBoard:
         self._seen = self._job.log.total
         yield self._job_row()
         if self._shows_series:
-            for series in self._lines.values():
-                yield series.row(self._job, self._waiting)
+            several = len({spec for _, spec in self._lines}) > 1
+            for one in sorted(self._lines.values(), key=self._place):
+                yield one.row(self._job, self._waiting, named_by_bars=several)
+
+    def _place(self, line: _SeriesLine) -> int:
+        typed = line.asked_as or line.name
+        return self._ids.index(typed) if typed in self._ids else len(self._ids)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The ids that the series of a row goes by; none for the row of the job."""
+        line = next((one for one in self._lines.values() if one.key(self._job) == key), None)
+        return () if line is None else tuple(filter(None, (line.name, line.asked_as)))
 
     @property
     def job(self) -> Job[object]:
@@ -133,7 +154,7 @@ class FetchBoard:
 
     def _progress(self, snapshot: JobSnapshot) -> Cell:
         if self._waiting:
-            return Cell(f"{snapshot.fraction:>4.0%} {self._waiting}")
+            return Cell(f"{percent(snapshot.fraction):>4} {self._waiting}")
         return Cell(progress_bar(snapshot.fraction))
 
     def _end(self, snapshot: JobSnapshot) -> Cell:
@@ -144,34 +165,38 @@ class FetchBoard:
             return Cell(f"{ended}, {failed} failed", "warning")
         return Cell(ended, _TONES[snapshot.state])
 
-    def _line(self, name: str) -> _SeriesLine:
-        if name not in self._lines:
-            self._lines[name] = _SeriesLine(name, self._typed.get(name, ""))
-        return self._lines[name]
+    def _line(self, series: Series) -> _SeriesLine:
+        return self._line_of(series.instrument_id, series.spec)
+
+    def _line_of(self, name: str, spec: BarSpec) -> _SeriesLine:
+        if (name, spec) not in self._lines:
+            self._lines[name, spec] = _SeriesLine(name, spec, self._typed.get(name, ""))
+        return self._lines[name, spec]
 
     def _take(self, event: Event) -> None:
         if not isinstance(event, ChunkRequested):
             self._waiting = ""
         match event:
             case ChunkRequested():
-                self._line(event.series.instrument_id).sent += 1
+                self._line(event.series).under_way.add(event.end)
             case IdCorrected(typed, canonical):
                 self._typed[canonical] = typed
             case FetchPlanned(series, requests, _):
-                self._line(series.instrument_id).requests = requests
+                self._line(series).requests = requests
             case ChunkReceived() | ChunkEmpty():
-                line = self._line(event.series.instrument_id)
+                line = self._line(event.series)
                 line.answered += 1
+                line.under_way.discard(event.end)
                 line.bars += event.bars if isinstance(event, ChunkReceived) else 0
             case NothingToDo(series, reason):
-                self._line(series.instrument_id).outcome = reason
+                self._line(series).outcome = reason
             case SeriesDone(series, bars, _, _):
-                line = self._line(series.instrument_id)
+                line = self._line(series)
                 line.bars = bars
                 line.outcome = line.outcome or "done"
-            case SeriesFailed(typed_id, title, reason):
+            case SeriesFailed(typed_id, spec, title, reason):
                 names = [name for name, typed in self._typed.items() if typed == typed_id]
-                line = self._line(names[0] if names else typed_id)
+                line = self._line_of(names[0] if names else typed_id, spec)
                 line.outcome, line.failed = f"{title}, {reason}", True
             case PacingWait(seconds, _):
                 self._waiting = f"waiting {seconds:.0f} s: pacing"

@@ -8,20 +8,26 @@ from core.journal import EntryState, JournalEntry
 from tui.widgets.header import EXCHANGE_ZONE
 from tui.widgets.result_table import Cell, Row
 
+_TONES = {
+    EntryState.DONE: "good",
+    EntryState.FAILED: "bad",
+    EntryState.CANCELLED: "warning",
+}
 _TOLD = {
     EntryState.RUNNING: Cell("runs in another process"),
-    EntryState.DONE: Cell("done", "good"),
-    EntryState.FAILED: Cell("failed", "bad"),
-    EntryState.CANCELLED: Cell("cancelled", "warning"),
     EntryState.INTERRUPTED: Cell("unfinished: R goes on", "warning"),
     EntryState.RESUMED: Cell("went on later", "dim"),
 }
 
 
 def journal_row(entry: JournalEntry, now: datetime) -> Row:
-    """A job of the journal: when, what, and how it ended."""
-    started = entry.started.astimezone(EXCHANGE_ZONE)
-    today = started.date() == now.astimezone(EXCHANGE_ZONE).date()
-    when = f"{started:%H:%M}" if today else f"{started:%m-%d %H:%M}"
+    """A job of the journal: what, and how and when it ended."""
     note = f": {entry.note}" if entry.note else ""
-    return Row(entry.id, (Cell(f"{when}  {entry.title}{note}"), _TOLD[entry.state]))
+    return Row(entry.id, (Cell(f"{entry.title}{note}"), _TOLD.get(entry.state) or _end(entry, now)))
+
+
+def _end(entry: JournalEntry, now: datetime) -> Cell:
+    ended = (entry.finished or entry.started).astimezone(EXCHANGE_ZONE)
+    today = ended.date() == now.astimezone(EXCHANGE_ZONE).date()
+    when = f"{ended:%H:%M}" if today else f"{ended:%m-%d %H:%M}"
+    return Cell(f"{entry.state} {when}", _TONES[entry.state])

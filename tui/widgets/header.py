@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.signs import plain
+from tui.widgets.result_progress import percent
 from tui.zone import EXCHANGE_ZONE as EXCHANGE_ZONE
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _jobs(workspace: Workspace) -> str:
     running = workspace.jobs.running
     text = f"{len(running)} job" + ("s" if len(running) != 1 else "")
     measured = [job.snapshot.fraction for job in running if job.snapshot.total]
-    return f"{text} {sum(measured) / len(measured):.0%}" if measured else text
+    return f"{text} {percent(sum(measured) / len(measured))}" if measured else text
 
 
 def _catalog(root: Path) -> str:

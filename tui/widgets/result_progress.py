@@ -8,7 +8,12 @@ _BAR_CELLS = 12
 def progress_bar(fraction: float, cells: int = _BAR_CELLS) -> str:
     """A bar of `cells` cells and the percentage: `[######..........]  41%`."""
     done = int(fraction * cells)
-    return f"[{'█' * done}{'·' * (cells - done)}] {int(fraction * 100):>3}%"
+    return f"[{'█' * done}{'·' * (cells - done)}] {percent(fraction):>4}"
+
+
+def percent(fraction: float) -> str:
+    """A part of a whole, 100 % only when nothing is left."""
+    return f"{int(fraction * 100)}%"
 
 
 def clock(seconds: float | None) -> str:
