@@ -15,7 +15,7 @@ async def session(port: int, client_id: int = 1) -> AsyncIterator[ib_async.IB]:
     ib = ib_async.IB()
     ib.RaiseRequestErrors = True
     await ib.connectAsync(
-        "127.0.0.1", port, clientId=client_id, fetchFields=StartupFetchNONE, readonly=True
+        *("127.0.0.1", port, client_id, 30.0), fetchFields=StartupFetchNONE, readonly=True
     )
     try:
         yield ib

@@ -18,13 +18,9 @@ from tests.scenarios.listeners import (
     open_session,
 )
 
+# What is found out at once does not wait for the time that an attempt is given.
+LONG_S, AT_ONCE_S = 60.0, 20.0
 IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
-
-
-@pytest.fixture(autouse=True, scope="module")
-def ib_async_is_imported() -> None:
-    """Its import takes half a second, which would blur what is measured here."""
-    import ib_async  # noqa: F401
 
 
 async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,7 +53,7 @@ async def refusal(
     *,
     host: str = "127.0.0.1",
     client_id: int | None = 7,
-    timeout: float = 5.0,
+    timeout: float = LONG_S,
 ) -> tuple[BrokerUnavailable, BrokerSession, float]:
     session = BrokerSession(Endpoint(host, port, client_id, timeout))
     started = time.monotonic()
@@ -71,7 +67,7 @@ async def test_a_closed_port_fails_at_once_and_says_what_to_start(host: str) -> 
     async with listener(stay_silent) as port:
         pass  # closed again: nobody listens there now
     error, session, seconds = await refusal(port, host=host)
-    assert seconds < 1
+    assert seconds < AT_ONCE_S
     assert f"{host}:{port}" in error.title
     assert "nothing accepts connections" in error.reason
     assert any("Enable ActiveX and Socket Clients" in step for step in error.steps)
@@ -95,21 +91,21 @@ async def test_what_is_no_gateway_is_refused_at_once() -> None:
 
     async with listener(speak_http) as port:
         error, _, seconds = await refusal(port)
-    assert seconds < 1
+    assert seconds < AT_ONCE_S
     assert "handshake" in error.reason
 
 
 async def test_a_silent_listener_fails_in_the_configured_time() -> None:
     async with listener(stay_silent) as port:
         error, _, seconds = await refusal(port, timeout=0.6)
-    assert 0.6 <= seconds < 1.0
+    assert 0.6 <= seconds < AT_ONCE_S
     assert "said nothing for 0.6 s" in error.reason
 
 
 async def test_a_socket_closed_in_the_handshake_fails_at_once() -> None:
     async with listener(hang_up) as port:
         error, _, seconds = await refusal(port)
-    assert seconds < 1
+    assert seconds < AT_ONCE_S
     assert "closed the connection during the handshake" in error.reason
 
 
@@ -122,7 +118,7 @@ async def test_a_gateway_without_login_is_told_from_a_silent_one() -> None:
 async def test_a_given_client_id_in_use_fails_at_once_with_326() -> None:
     async with listener(ids_in_use({7})) as port:
         error, _, seconds = await refusal(port)
-    assert seconds < 1
+    assert seconds < AT_ONCE_S
     assert "326" in error.reason
     assert any("--client-id" in step for step in error.steps)
 
@@ -191,7 +187,7 @@ async def test_lost_and_restored_connectivity_shows_as_degraded_and_connected() 
         async def say(code: int, text: str) -> ConnectionKind:
             changed.clear()
             lines.put_nowait(frame(4, 2, -1, code, text, ""))
-            await asyncio.wait_for(changed.wait(), 2)
+            await asyncio.wait_for(changed.wait(), 30)
             return session.state.kind
 
         assert await say(2104, "Market data farm connection is OK:usfarm") == "connected"

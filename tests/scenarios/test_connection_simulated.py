@@ -39,7 +39,7 @@ async def test_the_state_of_each_data_farm_is_known(gateway: SimulatedGateway) -
     told = asyncio.Event()
     session.subscribe(lambda: told.set() if "ushmds" in session.farms else None)
     await session.connect()
-    await asyncio.wait_for(told.wait(), 2)
+    await asyncio.wait_for(told.wait(), 30)
     assert session.farms["ushmds"] == "ok"
     assert {notice.code for notice in session.notices} >= {2104, 2106, 2158}
     await session.disconnect()

@@ -163,7 +163,7 @@ async def test_a_session_that_reconnects_is_diagnosed_beside_it() -> None:
     lost = asyncio.Event()
     session.subscribe(lambda: lost.set() if session.state.attempt else None)
     await gateway.stop()
-    await asyncio.wait_for(lost.wait(), 5)
+    await asyncio.wait_for(lost.wait(), 30)
     with pytest.raises(QuarterdeckError, match="nothing accepts connections"):
         await diagnose(session, events.append)
     assert session.state.kind is ConnectionKind.RECONNECTING

@@ -267,7 +267,7 @@ async def test_a_fetch_that_waits_for_the_connection_can_be_cancelled(mortal: De
             report=report,
         )
     )
-    await asyncio.wait_for(waiting.wait(), 5)
+    await asyncio.wait_for(waiting.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

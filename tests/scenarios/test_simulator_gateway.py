@@ -313,6 +313,6 @@ async def test_stopping_hangs_up_on_everyone() -> None:
         gone = asyncio.Event()
         ib.disconnectedEvent += gone.set
         await gateway.stop()
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 30)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)

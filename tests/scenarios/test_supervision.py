@@ -318,7 +318,7 @@ async def test_nobody_waits_for_a_session_that_was_left() -> None:
         await asyncio.sleep(0)
         await desk.session.disconnect()
         with pytest.raises(BrokerUnavailable):
-            await asyncio.wait_for(waiting, 1)
+            await asyncio.wait_for(waiting, 30)
         with pytest.raises(BrokerUnavailable):
             await desk.session.wait_usable()
 
