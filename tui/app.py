@@ -113,8 +113,15 @@ class QuarterdeckApp(TypeaheadApp):
             Binding("comma", "settings", "Settings", show=False),
             Binding("question_mark", "help", "This help", show=False),
             Binding("z", "size_log('folded')", "Fold the log, and back", show=False),
-            Binding("Z,shift+z", "size_log('grown')", "Grow the log, and back", show=False),
+            Binding(
+                "Z,shift+z",
+                "size_log('grown')",
+                "Grow the log, and back",
+                show=False,
+                key_display="Z",
+            ),
             Binding("q", "quit", "Quit", show=False),
+            Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         ],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -14,6 +14,18 @@ from textual.widgets import Static
 
 from tui.keys import MOVING, telling
 from tui.screens.base import BaseScreen
+
+
+_WIDTH = 69
+"""Of the text in the dialog, whose width the style fixes."""
+
+_NAMES = "What stands on the right is the name of the key in the settings, which can change it."
+
+
+class _Told(NamedTuple):
+    what: str
+    keys: list[str]
+    name: str
 
 
 class Help(ModalScreen[None]):
@@ -42,7 +54,8 @@ class Help(ModalScreen[None]):
             for title, rows in (("Here", self._here), ("Everywhere", self._everywhere)):
                 if rows:
                     yield Static(_table(title, rows), classes="help-text")
-            yield Static(MOVING, markup=False, classes="hint")
+            yield Static(MOVING, markup=False, classes="help-text hint")
+            yield Static(_NAMES, markup=False, classes="hint")
 
     def action_scroll(self, direction: str) -> None:
         """Scroll by one line."""
@@ -50,17 +63,26 @@ class Help(ModalScreen[None]):
         scroll.scroll_relative(y=1 if direction == "down" else -1, animate=False)
 
 
-def _rows(bindings: Iterable[ActiveBinding]) -> dict[str, list[str]]:
-    """Keys by what they do, in the order of the bindings."""
-    rows: dict[str, list[str]] = {}
+def _rows(bindings: Iterable[ActiveBinding]) -> list[_Told]:
+    """What there are keys for, in the order of the bindings."""
+    rows: dict[str, _Told] = {}
     for active in bindings:
-        keys = rows.setdefault(active.tooltip or active.binding.description, [])
-        keys.append(active.node.app.get_key_display(active.binding))
-    return rows
+        binding = active.binding
+        what = active.tooltip or binding.description
+        told = rows.setdefault(what, _Told(what, [], binding.id or ""))
+        key = active.node.app.get_key_display(binding)
+        if key not in told.keys:
+            told.keys.append(key)
+    return list(rows.values())
 
 
-def _table(title: str, rows: dict[str, list[str]]) -> Content:
+def _table(title: str, rows: list[_Told]) -> Content:
     lines = [Content.styled(title, "bold")]
-    for what, keys in rows.items():
-        lines.append(Content.assemble("  ", (f"{' '.join(keys):<14}", "$accent"), " ", what))
+    for what, keys, name in rows:
+        line = Content.assemble("  ", (f"{' '.join(keys):<10}", "$accent"), " ", what)
+        if line.cell_length + len(name) >= _WIDTH:
+            lines.append(line)
+            line = Content("")
+        room = _WIDTH - line.cell_length - len(name)
+        lines.append(Content.assemble(line, " " * room, (name, "dim")) if name else line)
     return Content("\n").join(lines)

@@ -138,6 +138,8 @@ class ResultTable(FilteredView):
             sheet = self._as_wide_as_before(sheet)
         if (sheet, empty) == (self._sheet, self._empty):
             return
+        if sheet.columns != self._columns:
+            self.refresh(Region(0, 0, self.size.width, 1))
         self._sheet, self._empty = sheet, empty
         self._marked &= {row.key for row in sheet.rows} if self._marked else set()
         self._arrange()
