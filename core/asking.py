@@ -25,8 +25,9 @@ PACING_WAITS = (15.0, 60.0, 180.0, 360.0)
 RESTART_WAITS = (15.0, 30.0, *[60.0] * 9)
 """Seconds before a contract that should be known is asked for again, about ten minutes in all."""
 
-TIMEOUTS_BORNE = 2
-"""How often a request that was not answered in time is sent again."""
+TIMEOUTS_BORNE, TIMEOUTS_BORNE_WITHOUT_FARM = 2, 30
+"""How often a request that was not answered in time is sent again; while a farm of historical data
+is down, half an hour long: then it is no fault of the request."""
 
 
 class JobLine:
@@ -94,10 +95,11 @@ class PatientBroker:
                 case Pacing(rule) if (seconds := next(pacing, None)) is not None:
                     self._report(PacingWait(seconds, rule))
                     await self._line.pause(seconds)
-                case Timeout(seconds) if timeouts < TIMEOUTS_BORNE:
+                case Timeout(seconds) if timeouts < self._timeouts_borne:
                     timeouts += 1
                     self._turns.narrow()
-                    self._report(AskedAgain(f"no answer in {seconds:g} s", 0.0))
+                    why = f"; {self.session.state.reason}" if self.session.farms_down else ""
+                    self._report(AskedAgain(f"no answer in {seconds:g} s{why}", 0.0))
                 case NotFound(text) if (known or self.session.settling) and (
                     seconds := next(restart, None)
                 ) is not None:
@@ -106,6 +108,11 @@ class PatientBroker:
                 case _:
                     self._turns.widen()
                     return outcome
+
+    @property
+    def _timeouts_borne(self) -> int:
+        farm_down = any("hmds" in name for name in self.session.farms_down)
+        return TIMEOUTS_BORNE_WITHOUT_FARM if farm_down else TIMEOUTS_BORNE
 
     async def _wait_for_connection(self, reason: str) -> None:
         self._report(ConnectionAwaited(reason))

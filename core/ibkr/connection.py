@@ -92,6 +92,12 @@ class BrokerSession:
         return time.monotonic() < self._back_since + SETTLING_S
 
     @property
+    def farms_down(self) -> tuple[str, ...]:
+        """The data farms that the gateway has no connection to; those with "hmds" in their names
+        serve history."""
+        return tuple(sorted(name for name, state in self.farms.items() if state == "broken"))
+
+    @property
     def ib(self) -> IB:
         """The connected client. Raises `BrokerUnavailable` when there is none."""
         if self._ib is None or not self.state.usable:
@@ -337,7 +343,6 @@ class BrokerSession:
 
     def _judge(self) -> None:
         """Connected or degraded, by what the gateway said of its own connections."""
-        broken = sorted(name for name, state in self.farms.items() if state == "broken")
         if not self.state.usable:
             self._tell()
         elif not self.state.upstream:
@@ -346,10 +351,10 @@ class BrokerSession:
                 "the gateway has lost its connection to IBKR (1100)",
                 ("wait: the gateway reconnects by itself",),
             )
-        elif broken:
+        elif down := self.farms_down:
             self._become(
                 ConnectionKind.DEGRADED,
-                f"data farm down: {', '.join(broken)}",
+                f"data farm down: {', '.join(down)}",
                 ("wait: data of these farms comes late or not at all until they are back",),
             )
         else:

@@ -185,6 +185,31 @@ async def test_an_answer_that_does_not_come_is_asked_for_again(desk: Desk) -> No
     assert broker.requests == 3 + 3
 
 
+async def test_while_a_farm_is_down_its_answers_are_awaited_for_longer(mortal: Desk) -> None:
+    """The nightly restart of IBKR's farms takes minutes, in which nothing is answered."""
+    session = mortal.session
+    down, back = asyncio.Event(), asyncio.Event()
+    await session.connect()
+    session.subscribe(lambda: (down if session.farms_down else back).set())
+    mortal.gateway.strike(Fault(what="farm", farm="ushmds", seconds=2.0))
+    await asyncio.wait_for(down.wait(), 30)
+    back.clear()
+    broker = PatientBroker(JobLine(session, "job"), mortal.events.append)
+    unanswered = 0
+
+    async def ask(session: BrokerSession) -> Timeout | Empty:
+        nonlocal unanswered
+        unanswered += 1
+        if unanswered > 5:
+            await asyncio.wait_for(back.wait(), 30)
+        return Empty("none") if back.is_set() else Timeout(60.0)
+
+    assert await broker.ask(ask) == Empty("none")
+    told = mortal.told(AskedAgain)
+    assert len(told) >= 5
+    assert told[0].reason == "no answer in 60 s; data farm down: ushmds"
+
+
 async def test_a_cancelled_fetch_keeps_whole_chunks_and_goes_on_later(desk: Desk) -> None:
     persisted = asyncio.Event()
 
