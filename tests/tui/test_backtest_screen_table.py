@@ -76,6 +76,19 @@ async def test_a_single_cell_takes_the_whole_line() -> None:
         assert lines(shown)[2] == "  failed: no such thing"
 
 
+async def test_columns_keep_their_width_while_the_rows_are_the_same_ones() -> None:
+    def told(bars: str, count: int) -> list[Row]:
+        return [Row(f"{at}", (Cell("a name too long for this"), Cell(bars))) for at in range(count)]
+
+    async with table() as (shown, _, _):
+        shown.show(told("1,234,567", 2))
+        narrow = lines(shown)[1].rpartition(" ")[0].strip()
+        shown.show(told("12", 2))
+        assert lines(shown)[1].rpartition(" ")[0].strip() == narrow
+        shown.show(told("12", 3))
+        assert len(lines(shown)[1].rpartition(" ")[0].strip()) > len(narrow)
+
+
 async def test_the_cursor_keeps_to_its_row_when_others_come_before_it() -> None:
     async with table() as (shown, pilot, app):
         shown.show(rows(3))

@@ -134,7 +134,7 @@ class ResultTable(FilteredView):
     def show_sheet(self, sheet: Sheet, *, empty: str | None = None) -> None:
         """Show what was measured before; draws only lines that differ."""
         empty = self._empty if empty is None else empty
-        if sheet.columns == self._columns and sheet.rows and self._rows:
+        if sheet.columns == self._columns and len(sheet.rows) == len(self._sheet.rows):
             sheet = self._as_wide_as_before(sheet)
         if (sheet, empty) == (self._sheet, self._empty):
             return
@@ -310,7 +310,8 @@ class ResultTable(FilteredView):
     def _as_wide_as_before(self, sheet: Sheet) -> Sheet:
         """The sheet in columns that do not shrink, unless only narrower ones hold it whole.
 
-        A column that became narrower and wider again would have all lines drawn each time.
+        A column that became narrower and wider again would have all lines drawn each time; where
+        rows come or go they are drawn anyway.
         """
         wide = replace(sheet, widths=tuple(map(max, sheet.widths, self._sheet.widths)))
         room = self.scrollable_size.width
