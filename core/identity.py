@@ -20,7 +20,7 @@ from core.ibkr.connection import BrokerSession
 from core.ibkr.contracts import ContractQuery, Resolved, parse_id, settle
 from core.ibkr.instruments import definition
 from core.ibkr.requests import NotFound, contract_details
-from core.refining import refine
+from core.refining import as_fine_as_stored, refine
 from core.writing import write
 
 type Clock = Callable[[], datetime]
@@ -134,7 +134,7 @@ class InstrumentLookup:
         # A renamed contract keeps its folder: the id it was first stored under goes on.
         known = self._catalog.alias(f"CONID:{con_id}") if con_id is not None else None
         name = known or resolved.instrument_id
-        definition = {**fresh, "id": name}
+        definition = as_fine_as_stored(self._catalog, {**fresh, "id": name})
         if self._catalog.store_instrument(definition, origin=self.origin, report=report):
             refine(self._catalog, definition, report)
         for called, source in {_key(self.typed_id): "typed", **names}.items():

@@ -1,9 +1,11 @@
-"""A finer tick: the stored series of an instrument get its decimals; a series never mixes them."""
+"""A series never mixes decimals: with a finer tick the stored bars get more, with a coarser one the
+new ones keep those of the stored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from catalog.events import Event, Level, Report
@@ -40,6 +42,18 @@ def refine(catalog: Catalog, definition: Definition, report: Report) -> None:
         if held.series.instrument_id == definition["id"] and held.has_instrument and coarser:
             _refine(catalog, held.series, precision)
             report(SeriesRefined(held.series, held.price_precision, precision))
+
+
+def as_fine_as_stored(catalog: Catalog, definition: Definition) -> Definition:
+    """The definition with the decimals and the tick of the stored one, where those are finer: IBKR
+    may make a tick coarser, and then prices of both ticks are on the finer one. Blocking."""
+    stored = catalog.instrument(str(definition["id"]))
+    if stored is None or int(stored["price_precision"]) <= int(definition["price_precision"]):
+        return definition
+    precision, tick = int(stored["price_precision"]), Decimal(stored["price_increment"])
+    if Decimal(definition["price_increment"]) % tick:
+        tick = Decimal(1).scaleb(-precision)
+    return {**definition, "price_precision": precision, "price_increment": f"{tick:f}"}
 
 
 def _refine(catalog: Catalog, series: Series, precision: int) -> None:

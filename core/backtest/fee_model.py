@@ -89,7 +89,7 @@ class _Terms:
     def of(cls, instrument: Any) -> _Terms:
         currency = instrument.quote_currency
         return cls(
-            asset_kind(instrument.type_name),
+            asset_kind(instrument.type_name, (instrument.info or {}).get("sec_type")),
             instrument.multiplier.as_decimal(),
             currency,
             Decimal(1).scaleb(-currency.precision),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from catalog.errors import WrongInput
 
-type AssetKind = Literal["stock", "future", "fx"]
+type AssetKind = Literal["stock", "future", "fx", "crypto"]
 type FeeRule = Callable[[AssetKind, Decimal, Decimal], Decimal]
 """The fee of one order so far, in the currency of its instrument: from what it trades, the units
 filled and their value.
@@ -20,13 +20,18 @@ Partial fills of one order share its minimum and maximum: each costs what the to
 _A_SHARE, _LEAST_FOR_STOCK, _MOST_OF_STOCK = Decimal("0.005"), Decimal(1), Decimal("0.01")
 _A_CONTRACT = Decimal("2.25")
 _OF_CURRENCY, _LEAST_FOR_CURRENCY = Decimal("0.00002"), Decimal(2)
+_OF_CRYPTO, _LEAST_FOR_CRYPTO = Decimal("0.0018"), Decimal("1.75")
+_MOST_OF_CRYPTO = Decimal("0.01")
 
 _FUTURES_TYPES = frozenset({"FuturesContract", "FuturesSpread", "CryptoFuture"})
 _FX_TYPES = frozenset({"CurrencyPair"})
 
 
-def asset_kind(instrument_type: str) -> AssetKind:
-    """Which row of the fee table an instrument class of Nautilus belongs to."""
+def asset_kind(instrument_type: str, sec_type: object = None) -> AssetKind:
+    """Which row of the fee table an instrument class of Nautilus belongs to; `sec_type` is what
+    IBKR calls it, whose crypto are pairs to Nautilus as currencies are."""
+    if sec_type == "CRYPTO":
+        return "crypto"
     if instrument_type in _FUTURES_TYPES:
         return "future"
     return "fx" if instrument_type in _FX_TYPES else "stock"
@@ -37,7 +42,8 @@ def ibkr_fixed(kind: AssetKind, units: Decimal, value: Decimal) -> Decimal:
 
     Stocks and ETFs 0.005 a share, at least 1, at most 1 % of the value (the maximum wins);
     futures 2.25 a contract (0.85 to the broker, 1.38 to the exchange and 0.02 to the NFA for ES);
-    currencies 0.2 basis points of the value, at least 2. Regulatory fees are left out.
+    currencies 0.2 basis points of the value, at least 2; crypto 0.18 % of it, at least 1.75, at
+    most 1 %, the price of the lowest monthly volume. Regulatory fees are left out.
     """
     match kind:
         case "stock":
@@ -46,6 +52,8 @@ def ibkr_fixed(kind: AssetKind, units: Decimal, value: Decimal) -> Decimal:
             return units * _A_CONTRACT
         case "fx":
             return max(value * _OF_CURRENCY, _LEAST_FOR_CURRENCY)
+        case "crypto":
+            return min(max(value * _OF_CRYPTO, _LEAST_FOR_CRYPTO), value * _MOST_OF_CRYPTO)
 
 
 def zero(_kind: AssetKind, _units: Decimal, _value: Decimal) -> Decimal:

@@ -219,7 +219,9 @@ class Gathering:
         if missing and sessions is not None:
             raise _lacking(instrument_id, wanted, f"{series.spec} misses {_in_words(missing)}")
         if definition is not None:
-            definition = self.catalog.instrument(instrument_id, at=interval[0])
+            # Bars have the tick of the newest version, all else is as it was then.
+            tick = {key: definition[key] for key in ("price_precision", "price_increment")}
+            definition = {**(self.catalog.instrument(instrument_id, at=interval[0]) or {}), **tick}
         files = self.catalog.checked_files(series, *interval)
         return InstrumentData(
             instrument_id, definition, (series,), tuple(files), sessions

@@ -173,8 +173,12 @@ def _days_a_year(holdings: Sequence[Holding]) -> int | None:
     spec = holdings[0].data.series[0].spec
     if spec.nanos > NANOS_PER_DAY:
         return None
-    types = [str((holding.data.definition or {}).get("type")) for holding in holdings]
-    return 365 if all(one.startswith(_CRYPTO_TYPES) for one in types) else 252
+    return 365 if all(_is_crypto(holding.data) for holding in holdings) else 252
+
+
+def _is_crypto(data: InstrumentData) -> bool:
+    kind = str((data.definition or {}).get("type"))
+    return kind.startswith(_CRYPTO_TYPES) or data.info.get("sec_type") == "CRYPTO"
 
 
 def _notes(task: Task, venues: Sequence[str]) -> Iterator[str]:

@@ -164,7 +164,8 @@ def parse_id(text: str) -> ContractQuery:
     raise WrongInput(
         f"'{text}' is not an id",
         "an id is SYMBOL or SYMBOL.VENUE",
-        "write for example AAPL, AAPL.NASDAQ, ESH6.CME, EUR/USD, ^SPX.CBOE or conid:265598",
+        "write for example AAPL, AAPL.NASDAQ, ESH6.CME, EUR/USD, BTC/USD.PAXOS, ^SPX.CBOE or "
+        "conid:265598",
     )
 
 

@@ -87,6 +87,23 @@ async def test_a_run_in_an_adjusted_catalog_is_given_more_adjusted_bars(
     assert done.metrics.bars == 12
 
 
+async def test_crypto_pays_its_own_fees_and_trades_on_every_day_of_the_year(
+    workspace: Workspace,
+) -> None:
+    coin = changed(
+        strategy="buy_and_hold",
+        parameters={"trade_size": "0.5"},
+        instruments=("BTC/USD.PAXOS",),
+        bars=BarSpec(1, "DAY"),
+        start="2026-10-01",
+        end="2026-11-17",
+    )
+    done, _ = await run(workspace, coin)
+    (fill,) = done.fills
+    assert fill.fee == pytest.approx(0.0018 * fill.price * 0.5, abs=0.01)
+    assert done.metrics.days_a_year == 365
+
+
 async def test_a_euro_account_gets_its_rates_by_itself(workspace: Workspace) -> None:
     dollars, _ = await run(workspace, changed(cash="100000 USD"))
     euros, _ = await run(workspace, changed(cash="100000 EUR", fees="zero"))

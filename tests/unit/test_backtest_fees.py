@@ -20,6 +20,9 @@ from core.backtest.fees import AssetKind, asset_kind, ibkr_fixed, zero
         ("future", "3", "750000", "6.75"),
         ("fx", "1000000", "1100000", "22.00000"),
         ("fx", "20000", "22000", "2"),
+        ("crypto", "1", "100000", "180.0000"),
+        ("crypto", "0.005", "500", "1.75"),
+        ("crypto", "0.001", "100", "1.00"),  # 1 % of the value wins over the minimum
     ],
 )
 def test_the_price_list(kind: AssetKind, units: str, value: str, fee: str) -> None:
@@ -30,3 +33,5 @@ def test_the_price_list(kind: AssetKind, units: str, value: str, fee: str) -> No
 def test_every_kind_of_instrument_has_its_row() -> None:
     names = ("Equity", "FuturesContract", "CurrencyPair")
     assert [asset_kind(name) for name in names] == ["stock", "future", "fx"]
+    assert asset_kind("CurrencyPair", "CRYPTO") == "crypto"
+    assert asset_kind("CurrencyPair", "CASH") == "fx"
