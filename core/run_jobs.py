@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from catalog import workers
@@ -22,6 +23,7 @@ from core.backtest.sweep_running import run_sweep
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
 from core.jobs import Job, Jobs
+from core.settings import Settings
 from core.strategies.library import SHIPPED, Library
 
 
@@ -36,6 +38,7 @@ class RunJobs:
         broker: BrokerSession,
         runs: RunStore,
         clock: Clock,
+        settings: Callable[[], Settings],
         library: Library = SHIPPED,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
     ) -> None:
@@ -44,16 +47,19 @@ class RunJobs:
         self._broker = broker
         self._runs = runs
         self._clock = clock
+        self._settings = settings
         self._library = library
         self._limits = limits
         self._queue = RunQueue()
 
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
         """Get the data of a run ready (fetching what is missing when the source is `auto`), run
-        it in a process of its own, and keep its result."""
+        it in a process of its own, and keep its result. Without fees it has those of the settings.
+        """
 
         async def work(job: Job[StoredRun]) -> StoredRun:
-            return await self._run(spec, await self._prepared(spec, job.report), job.report)
+            wanted = await asyncio.to_thread(self._with_fees, spec)
+            return await self._run(wanted, await self._prepared(wanted, job.report), job.report)
 
         return self._jobs.start("backtest", _title(spec), work)
 
@@ -72,13 +78,16 @@ class RunJobs:
         """Run a grid of parameters, each run a process of its own, several at a time.
 
         The same sweep asked again goes on where it stopped. The job's log has a `SweepRunEnded`
-        or `SweepRunFailed` for each run.
+        or `SweepRunFailed` for each run. Without fees, or without a number of workers, it has those
+        of the settings.
         """
 
         async def work(job: Job[SweepResult]) -> SweepResult:
             library = self._library
             name = (await asyncio.to_thread(library.find, sweep.base.strategy)).name
-            wanted = replace(sweep, base=replace(sweep.base, strategy=name))
+            base = await asyncio.to_thread(self._with_fees, replace(sweep.base, strategy=name))
+            usual = await asyncio.to_thread(self._settings)
+            wanted = replace(sweep, base=base, workers=sweep.workers or usual.workers)
             return await run_sweep(
                 wanted,
                 self._runs,
@@ -90,6 +99,9 @@ class RunJobs:
             )
 
         return self._jobs.start("backtest", f"sweep {_title(sweep.base)}", work)
+
+    def _with_fees(self, spec: RunSpec) -> RunSpec:
+        return spec if spec.fees else replace(spec, fees=self._settings().fees)
 
     async def _prepared(self, spec: RunSpec, report: Report) -> RunData:
         return await prepare(

@@ -96,6 +96,7 @@ class Workspace:
             broker=broker,
             runs=runs,
             clock=clock,
+            settings=self.settings,
             library=library,
             limits=limits,
         )
@@ -136,6 +137,10 @@ class Workspace:
         if self.broker.pacing is not None:
             self.broker.pacing.close()
         await asyncio.to_thread(self.catalog.close)
+
+    def settings(self) -> Settings:
+        """What the settings file says now, or said before where it cannot be used. Blocking."""
+        return load_or_last_good(self.home)[0]
 
     def connect(self) -> Job[None]:
         """Connect to the profile's gateway."""

@@ -58,7 +58,7 @@ class RunSpec:
     longer stored ones read as well (`longer.py`). `cash` is the total, one amount or several with
     commas between them (`60000 USD, 40000 EUR`), split evenly over the venues of the run. `fees`
     are a name of `fees.FEES`, perhaps with an amount (`per_contract:1.20`), or `module:Class` of a
-    fee model of Nautilus'.
+    fee model of Nautilus'; empty, those of the settings.
 
     `account` auto is a margin account. With a `leverage` Nautilus denies orders whose value exceeds
     so many times the free cash; at 0 it lets all through, and the result tells what was held.

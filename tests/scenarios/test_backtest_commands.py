@@ -90,6 +90,18 @@ def test_a_sweep_shows_the_best_first_and_asked_again_runs_nothing(
     assert swept["runs"][0]["run_id"] in again.out
 
 
+def test_without_fees_a_run_has_those_of_the_settings(shell: Here) -> None:
+    settings = shell.home / "settings.toml"
+    settings.write_text('fees = "per_contract:7"\n')
+    try:
+        usual = shell.run("backtest", "run", *WHAT, "--json").summary
+        named = shell.run("backtest", "run", *WHAT, "--fees", "zero", "--json").summary
+    finally:
+        settings.unlink()
+    assert usual["metrics"]["fees"] >= 7
+    assert named["metrics"]["fees"] == 0
+
+
 def test_runs_are_found_again_by_sweep_metric_note_tag_and_star(
     shell: Here, swept: dict[str, Any]
 ) -> None:

@@ -209,7 +209,18 @@ async def test_presets_are_kept_and_filled_in_and_broken_strategies_say_why(
         await shown.press("enter")
         await shown.until(lambda: field(shown, "fast_period").value == "20")
         assert field(shown, "end").value == "2026-03-03"
-        await shown.press("G")
+        kept = shown.workspace.home.data / "presets.json"
+        for answer in ("n", "y"):
+            await shown.press("D")
+            await shown.shows("Delete which preset?", "slow one")
+            await shown.press("enter")
+            await shown.shows("Delete the preset slow one?", "forgotten for good")
+            assert "slow one" in json.loads(kept.read_text())
+            await shown.press(answer)
+        await shown.until(lambda: json.loads(kept.read_text()) == {}, "it is gone")
+        await shown.press("p")
+        await shown.shows("none yet: P keeps one")
+        await shown.press("escape", "G")
         await shown.shows("broken", "SyntaxError")
         await shown.press("enter")
         assert not [job for job in shown.workspace.jobs.all if job.kind == "backtest"]

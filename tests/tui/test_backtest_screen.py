@@ -188,7 +188,7 @@ async def test_the_command_shown_is_the_one_that_does_the_same(
         assert command_of(run.spec) == (
             "quarterdeck backtest run sma_crossover --instrument AAPL.NASDAQ "
             "--bars 1-MINUTE-LAST --start 2026-03-02 --end 2026-03-03 "
-            "--param fast_period=5 --param slow_period=20 --cash '50000 USD'"
+            "--param fast_period=5 --param slow_period=20 --cash '50000 USD' --fees ibkr_fixed"
         )
         await shown.press("y")
         assert shown.app.clipboard == command_of(run.spec)

@@ -34,7 +34,7 @@ def run(
     end: given.End,
     param: given.Params = None,
     cash: given.Cash = "100000 USD",
-    fees: given.Fees = "ibkr_fixed",
+    fees: given.Fees = "",
     source: given.Source = "auto",
     warm_up: given.WarmUp = 0,
     account: given.Account = "auto",

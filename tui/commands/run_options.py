@@ -25,7 +25,10 @@ Cash = Annotated[
 ]
 Fees = Annotated[
     str,
-    typer.Option(help="ibkr_fixed, zero, per_contract, per_contract:AMOUNT, or module:Class."),
+    typer.Option(
+        help="ibkr_fixed, zero, per_contract, per_contract:AMOUNT, or module:Class; without it, "
+        "what the settings say."
+    ),
 ]
 Source = Annotated[
     Literal["auto", "catalog"],

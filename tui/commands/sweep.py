@@ -29,13 +29,14 @@ def sweep(
         ),
     ],
     workers: Annotated[
-        int | None, typer.Option(help="Runs at a time; as many as there are cores by default.")
+        int | None,
+        typer.Option(help="Runs at a time, at most one a core; without it, what the settings say."),
     ] = None,
     sort: Annotated[str, typer.Option(metavar="METRIC", help="What the best is by.")] = "sharpe",
     most: Annotated[int, typer.Option(help="Show so many of the best.")] = 20,
     param: given.Params = None,
     cash: given.Cash = "100000 USD",
-    fees: given.Fees = "ibkr_fixed",
+    fees: given.Fees = "",
     source: given.Source = "auto",
     warm_up: given.WarmUp = 0,
     account: given.Account = "auto",

@@ -12,9 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
-from catalog.errors import QuarterdeckError, WrongInput
+from catalog.errors import QuarterdeckError
 from core.jobs import JobState
 from tui.screens.run_history import RunHistory
+from tui.screens.run_presets import RunPresets
 from tui.widgets.backtest_form import BacktestForm
 from tui.widgets.backtest_history import columns
 from tui.widgets.backtest_running import RunningRun
@@ -26,7 +27,6 @@ from tui.widgets.result_view import ResultView
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
-    from core.backtest.presets import Presets
     from core.backtest.reproducing import Reproduction
     from core.backtest.results import StoredRun
     from core.backtest.spec import RunSpec
@@ -38,7 +38,7 @@ _ABOUT_SOMETHING = ("new", "cancel", "edit", "turn_tab", "reproduce", "sweep")
 _NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
 
 
-class BacktestScreen(RunHistory):
+class BacktestScreen(RunPresets):
     """A result above the history of runs, or the form of a new run in their place."""
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/backtest.tcss"]
@@ -51,7 +51,7 @@ class BacktestScreen(RunHistory):
         "returns, scaled to a year, risk-free rate 0, and n/a under 20 days; 'held' is the first "
         "instrument bought and kept. On the Chart tab [ and ] zoom, h and l move, the arrows move "
         "the crosshair; enter on a trade shows it there. In the form, on the list of strategies, "
-        "p fills in a preset, P keeps one, S sweeps."
+        "p fills in a preset, P keeps one, D deletes one, S sweeps."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "new", tooltip="Set up a new run"),
@@ -107,7 +107,8 @@ class BacktestScreen(RunHistory):
         """Let the form know the ids that are stored, and all strategies, changed ones too."""
         form = self.query_one(BacktestForm)
         ids = await asyncio.to_thread(known_ids, workspace.catalog)
-        form.begin(workspace.clock(), ids)
+        settings = await asyncio.to_thread(workspace.settings)
+        form.begin(workspace.clock(), ids, settings.fees)
         form.know(await workspace.strategies())
 
     def prefill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
@@ -148,9 +149,9 @@ class BacktestScreen(RunHistory):
     def action_edit(self) -> None:
         """Open the form filled in as the run under the cursor was."""
         if (run := self.run_under_cursor()) is not None:
-            self.start(self._edit(run.spec))
+            self.start(self.fill_in(run.spec))
 
-    async def _edit(self, spec: RunSpec) -> None:
+    async def fill_in(self, spec: RunSpec) -> None:
         await self.query_one(BacktestForm).fill_from(spec)
         self._open("form")
 
@@ -159,46 +160,6 @@ class BacktestScreen(RunHistory):
         if self.query_one("#places", ContentSwitcher).current == "results":
             self.history.unmark()
         self._open("results")
-
-    @on(BacktestForm.PresetWanted)
-    def _choose_preset(self) -> None:
-        if self.workspace is not None:
-            self.start(self._ask_for_preset(_presets(self.workspace)))
-
-    async def _ask_for_preset(self, presets: Presets) -> None:
-        known = await asyncio.to_thread(presets.all)
-
-        def read(name: str) -> RunSpec:
-            if name not in known:
-                raise WrongInput(f"there is no preset '{name}'", "", "choose one of those above")
-            return known[name]
-
-        hint = f"presets: {', '.join(known)}" if known else "none yet: P keeps one"
-        self.ask(
-            "Which preset?",
-            hint,
-            next(iter(known), ""),
-            lambda name: self.start(self._edit(known[name])),
-            words=tuple(known),
-            read=read,
-        )
-
-    @on(BacktestForm.PresetMade)
-    def _keep_preset(self, made: BacktestForm.PresetMade) -> None:
-        def read(name: str) -> None:
-            if not name:
-                raise WrongInput("a preset needs a name", "", "type one")
-
-        if (workspace := self.workspace) is not None:
-            self.ask(
-                "Keep as preset",
-                "a name; one that is there already is replaced",
-                made.spec.strategy,
-                lambda name: self.start(
-                    asyncio.to_thread(_presets(workspace).keep, name, made.spec)
-                ),
-                read=read,
-            )
 
     # Runs
 
@@ -277,11 +238,13 @@ class BacktestScreen(RunHistory):
         board = self._board if self._board is not None and self._board.job.running else None
         base = board.spec.base if board is not None else base
         strategy = await asyncio.to_thread(workspace.library.find, base.strategy)
+        settings = await asyncio.to_thread(workspace.settings)
         await self.app.push_screen(
             Sweep(
                 base,
                 strategy,
                 board,
+                workers=settings.workers,
                 remember=self._remember_sweep,
                 show_run=lambda run_id: self.start(self._show_run(workspace, run_id)),
             )
@@ -332,12 +295,6 @@ class BacktestScreen(RunHistory):
         else:
             self.history.focus()
         self._offer_keys()
-
-
-def _presets(workspace: Workspace) -> Presets:
-    from core.backtest.presets import Presets
-
-    return Presets(workspace.home.data / "presets.json")
 
 
 def _stored_error(run: StoredRun) -> QuarterdeckError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 _METRIC = "by"
+_CORES = os.cpu_count() or 1
+_WORKERS = Parameter("workers", "int", _CORES, at_least=1, at_most=_CORES, optional=True)
 _SEVERAL = frozenset(",:")
 _HINT = "several values: 20,50,100 or first:last:step as 5:20:5; enter runs all combinations"
 _NOTHING = "no run has ended yet"
@@ -58,6 +61,7 @@ class Sweep(BaseScreen):
         strategy: StrategyInfo,
         board: SweepBoard | None,
         *,
+        workers: int | None,
         remember: Callable[[SweepBoard], None],
         show_run: Callable[[str], object],
     ) -> None:
@@ -65,6 +69,7 @@ class Sweep(BaseScreen):
         self._base = base
         self._strategy = strategy
         self._board = board
+        self._workers = min(workers or _CORES, _CORES)
         self._remember = remember
         self._show_run = show_run
         self._shown: tuple[object, ...] = ()
@@ -78,6 +83,7 @@ class Sweep(BaseScreen):
                         yield FormField(parameter.name, parameter.name, self._value(parameter))
                     metrics = LastWord(metric_names())
                     yield FormField(_METRIC, "best by", "sharpe", suggester=metrics)
+                    yield FormField(_WORKERS.name, "workers", str(self._workers))
                 yield Static(_HINT, id="told", markup=False)
             with Vertical(id="swept-panel", classes="panel") as swept:
                 swept.border_title = f"Sweep {title_of(self._base)}"
@@ -136,7 +142,8 @@ class Sweep(BaseScreen):
                 fixed[parameter.name] = parameter.read(text)
             else:
                 fixed.pop(parameter.name, None)
-        sweep = SweepSpec(replace(self._base, parameters=fixed), tuple(axes))
+        workers = cast(int | None, _WORKERS.read(fields[_WORKERS.name].value))
+        sweep = SweepSpec(replace(self._base, parameters=fixed), tuple(axes), workers)
         return sweep, len(sweep.specs()) if axes else 0
 
     @on(Input.Submitted)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,25 +15,16 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from catalog.errors import WrongInput
-from core.backtest.fees import FEES
-from core.backtest.spec import (
-    MOST_LEVERAGE,
-    MOST_WARM_UP,
-    Account,
-    PositionKeeping,
-    RunSpec,
-    Source,
-)
+from core.backtest.spec import RunSpec
 from core.strategies import describe, parameters_of, strategy_names
-from core.strategies.parameters import IN_WORDS, Parameter, StrategyInfo
+from core.strategies.parameters import StrategyInfo
+from tui.widgets.backtest_fields import DOCS, NUMBERS, READERS, doc_of, parameter_field, run_fields
 from tui.widgets.backtest_spec import command_of
 from tui.widgets.form import Choice, FormField, LastWord, first_problem
 from tui.widgets.form_reading import (
-    DATES,
     DAYS_AT_FIRST,
     problem_in,
     read_bars,
-    read_ids,
     read_time,
     told,
 )
@@ -41,35 +32,6 @@ from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
-
-_FEES = tuple(FEES)
-_NUMBERS = {
-    "warm_up": Parameter("warm_up", "int", 0, at_least=0, at_most=MOST_WARM_UP),
-    "leverage": Parameter("leverage", "float", 0.0, at_least=0, at_most=MOST_LEVERAGE),
-    "slippage": Parameter("slippage", "float", 0.0, at_least=0, at_most=1),
-    "seed": Parameter("seed", "int", 0, at_least=0),
-}
-_READERS: dict[str, Callable[[str], object]] = {
-    "ids": read_ids,
-    "bars": read_bars,
-    "start": read_time,
-    "end": read_time,
-    "cash": lambda text: RunSpec("", cash=text).all_cash(),
-    **{name: number.read for name, number in _NUMBERS.items()},
-}
-_OF_RUN = ("instrument", "bar type")
-"""Types of parameters that the run itself fills in where nothing is typed."""
-_DOCS = {
-    "start": "a date, or 2024-01, -30d, ytd",
-    "end": "a date, or 2024-01, today",
-    "warm_up": "bars before the start that indicators are shown",
-    "leverage": "orders beyond it are denied; 0 denies none",
-    "slippage": "the chance that a market order fills a tick worse",
-    "seed": "what chance is drawn with",
-    "account": "auto is a margin account",
-    "oms": "netting: one position an instrument; hedging: several",
-    "source": "auto fetches what is missing first; catalog never asks the broker",
-}
 
 
 class Strategies(ResultTable):
@@ -87,6 +49,7 @@ class BacktestForm(Vertical):
         Binding("y", "copy_command", "copy the command"),
         Binding("p", "preset", "preset", tooltip="Fill in what was kept by name"),
         Binding("P", "keep_preset", "keep as preset", show=False, tooltip="Keep this by name"),
+        Binding("D", "drop_preset", "delete preset", show=False, tooltip="Asks which, and asks"),
     ]
 
     @dataclass
@@ -98,6 +61,9 @@ class BacktestForm(Vertical):
 
     class PresetWanted(Message):
         """Something kept by name is to be filled in."""
+
+    class PresetUnwanted(Message):
+        """Something kept by name is to be deleted."""
 
     @dataclass
     class PresetMade(Message):
@@ -117,26 +83,12 @@ class BacktestForm(Vertical):
         self._now: datetime | None = None
 
     def compose(self) -> ComposeResult:
-        dates = LastWord(DATES)
-        usual = RunSpec("")
         with Horizontal(id="choices"):
             yield Strategies(Column("strategy", flexible=True), id="strategies", sorts=False)
             with VerticalScroll(id="parameters", can_focus=False):
                 yield from self._parameter_fields(self._strategy)
             with VerticalScroll(id="what-and-when", can_focus=False):
-                yield FormField("ids", "ids", placeholder="e.g. AAPL", suggester=self._ids)
-                yield FormField("bars", "bars", "1-MINUTE-LAST")
-                yield FormField("start", "from", placeholder="e.g. 2024-01", suggester=dates)
-                yield FormField("end", "to", placeholder="e.g. today", suggester=dates)
-                yield FormField("cash", "cash", usual.cash)
-                yield FormField("fees", "fees", _FEES[0], choices=_FEES)
-                yield FormField("source", "source", usual.source, choices=_words(Source))
-                yield FormField("warm_up", "warm-up", str(usual.warm_up))
-                yield FormField("account", "account", usual.account, choices=_words(Account))
-                yield FormField("oms", "oms", usual.oms, choices=_words(PositionKeeping))
-                yield FormField("leverage", "leverage", str(usual.leverage))
-                yield FormField("slippage", "slippage", str(usual.slippage))
-                yield FormField("seed", "seed", str(usual.seed))
+                yield from run_fields(self._ids)
         yield Static(self._strategy.summary, id="summary", markup=False)
         yield Static("", id="told", markup=False)
         yield Static("", id="command", markup=False)
@@ -162,8 +114,9 @@ class BacktestForm(Vertical):
             ]
         )
 
-    def begin(self, now: datetime, ids: tuple[str, ...]) -> None:
-        """Fill in the last days up to `now`, once; from then on `ids` are completed."""
+    def begin(self, now: datetime, ids: tuple[str, ...], fees: str) -> None:
+        """Fill in the last days up to `now` and the usual fees, once; `ids` are completed from then
+        on."""
         self._ids.words = ids
         if self._now is None:
             if not (self._field("start").value or self._field("end").value):
@@ -171,6 +124,7 @@ class BacktestForm(Vertical):
                     f"{now - timedelta(days=DAYS_AT_FIRST):%Y-%m-%d}", f"{now:%Y-%m-%d}"
                 )
             self._now = now
+            self._field("fees").value = fees
             self._check()
 
     def fill(self, ids: tuple[str, ...], bars: BarSpec | None) -> None:
@@ -213,13 +167,7 @@ class BacktestForm(Vertical):
 
     def _parameter_fields(self, strategy: StrategyInfo) -> list[FormField]:
         return [
-            FormField(
-                parameter.name,
-                parameter.name,
-                self._typed.get((strategy.name, parameter.name), _usual(parameter)),
-                placeholder=_placeholder(parameter),
-                choices=("true", "false") if parameter.type == "bool" else parameter.choices,
-            )
+            parameter_field(parameter, self._typed.get((strategy.name, parameter.name)))
             for parameter in strategy.parameters
         ]
 
@@ -232,7 +180,7 @@ class BacktestForm(Vertical):
             self._typed[self._strategy.name, field.key] = field.value
         problems = self._parameter_problems()
         for field in self.query("#what-and-when FormField").results(FormField):
-            if (read := _READERS.get(field.key)) and (field.value or self._submitted):
+            if (read := READERS.get(field.key)) and (field.value or self._submitted):
                 problems[field.key] = problem_in(read, field.value)
         for field in self.query(FormField):
             field.problem = problems.get(field.key, "")
@@ -266,6 +214,10 @@ class BacktestForm(Vertical):
     def action_preset(self) -> None:
         """Ask which preset to fill in."""
         self.post_message(self.PresetWanted())
+
+    def action_drop_preset(self) -> None:
+        """Ask which preset to delete."""
+        self.post_message(self.PresetUnwanted())
 
     def action_keep_preset(self) -> None:
         """Keep what is typed by name, or show what is wrong."""
@@ -326,7 +278,7 @@ class BacktestForm(Vertical):
             instruments=tuple(values.pop("ids").replace(",", " ").split()),
             bars=read_bars(values.pop("bars")),
         )
-        for name, number in _NUMBERS.items():
+        for name, number in NUMBERS.items():
             sound = not problem_in(number.read, values[name])
             values[name] = number.read(values[name]) if sound else number.default
         values["start"] = self._spelled_out(values["start"], end=False)
@@ -351,7 +303,7 @@ class BacktestForm(Vertical):
             self.query_one("#command", Static).update(self._command)
 
     def _doc_in_focus(self) -> str:
-        docs = _DOCS | {each.name: _doc(each) for each in self._strategy.parameters}
+        docs = DOCS | {each.name: doc_of(each) for each in self._strategy.parameters}
         focused = (field for field in self.query(FormField) if field.has_focus_within)
         field = next(focused, None)
         return f"{field.key}: {docs[field.key]}" if field and docs.get(field.key) else ""
@@ -367,28 +319,6 @@ def _of_spec() -> list[str]:
     return [each.name for each in fields(RunSpec) if each.name not in apart]
 
 
-def _words(literal: Any) -> tuple[str, ...]:
-    return get_args(literal.__value__)
-
-
 def _short(name: str) -> str:
     """A strategy of the user's without its module: `my.module:Mine` is `Mine`."""
     return name.rpartition(":")[2]
-
-
-def _usual(parameter: Parameter) -> str:
-    if parameter.type == "bool":
-        return str(bool(parameter.default)).lower()
-    return "" if parameter.default is None else str(parameter.default)
-
-
-def _doc(parameter: Parameter) -> str:
-    return parameter.doc or (IN_WORDS[parameter.type] if parameter.type in _OF_RUN else "")
-
-
-def _placeholder(parameter: Parameter) -> str:
-    if parameter.default is not None:
-        return f"({parameter.default})"
-    if parameter.type in _OF_RUN:
-        return "(the run's)"
-    return "(needed)" if parameter.required else "(none)"

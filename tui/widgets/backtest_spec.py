@@ -36,7 +36,8 @@ def title_of(spec: RunSpec) -> str:
 
 
 def command_of(spec: RunSpec) -> str:
-    """The command line that does the same run; what is as usual is left out."""
+    """The command line that does the same run; what is as usual is left out, except fees: the
+    usual ones are a matter of the settings."""
     usual = type(spec)(strategy=spec.strategy)
     words = ["quarterdeck", "backtest", "run", spec.strategy]
     for instrument in spec.instruments:
@@ -49,6 +50,6 @@ def command_of(spec: RunSpec) -> str:
         if value is not None:
             words += ["--param", f"{name}={value}"]
     for option in _OPTIONS:
-        if (chosen := getattr(spec, option)) != getattr(usual, option):
+        if (chosen := getattr(spec, option)) != getattr(usual, option) or option == "fees":
             words += [f"--{option.replace('_', '-')}", str(chosen)]
     return shlex.join(words)
