@@ -74,8 +74,8 @@ def check(
     catalog is changed.
 
     `full` reads also what has not changed since the last check. `now_ns` is the time by which the
-    end of a series is judged. `stopped` is asked between files. Raises `WrongInput` when there is
-    no such folder, `CheckStopped`.
+    end of a series is judged. `stopped` is asked between files and between series. Raises
+    `WrongInput` when there is no such folder, `CheckStopped`.
     """
     root, writable = prepare_root(root, create=False)
     look = partial(_look, root, now_ns=now_ns, full=full, report=report, stopped=stopped)
@@ -146,6 +146,7 @@ def _findings(
     yield from (finding for file in files for finding in file.findings)
     yield from (finding for file in instruments for finding in file.findings)
     for state in states:
+        reader.go_on()
         yield from series_findings(state, root, book, now_ns)
     yield from _instrument_findings(instruments, covered.keys())
     answered = {state.series: state.answered for state in states}

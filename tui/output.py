@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _CHANNEL_WIDTH = 8
 _PIPE_WIDTH = 400
+_PROGRESS_S = 1.0
 
 
 class Output:
@@ -22,6 +24,7 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self._progress_at = time.monotonic()
 
     def event(self, event: Event) -> None:
         """One event of the work."""
@@ -32,9 +35,12 @@ class Output:
         self.line(f"{event.channel:<{_CHANNEL_WIDTH}} {mark}{event}")
 
     def progress(self, event: Event) -> None:
-        """How far something is that takes longer than expected: for a person who waits, on stderr
-        in both forms."""
-        print(event, file=sys.stderr, flush=True)
+        """How far something is that takes long: for a person who waits, on stderr in both forms,
+        once a second at most and not in the first one."""
+        now = time.monotonic()
+        if now - self._progress_at >= _PROGRESS_S:
+            self._progress_at = now
+            print(event, file=sys.stderr, flush=True)
 
     def line(self, text: str = "") -> None:
         """Text for a person; nothing in JSON."""

@@ -92,11 +92,15 @@ class FileReader:
         total = self.bytes_read + sum(one.size for one in changed)
         with ThreadPoolExecutor(_READERS) as pool:
             for batch in batched(changed, _BATCH, strict=False):
-                if self._stopped():
-                    raise CheckStopped
+                self.go_on()
                 results += self._read(batch, examination, pool)
                 self._report(CheckProgress(self.bytes_read, total))
         return results
+
+    def go_on(self) -> None:
+        """Raises `CheckStopped` when the check was told to stop."""
+        if self._stopped():
+            raise CheckStopped
 
     def _remembered[T: Result](
         self,

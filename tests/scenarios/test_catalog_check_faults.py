@@ -173,6 +173,11 @@ def test_a_check_tells_how_far_it_is_and_stops_when_told(root: Path) -> None:
     assert last.done == last.total > 0
     with pytest.raises(CheckStopped):
         check(root, now_ns=NOW, full=True, stopped=lambda: True)
+    events.clear()
+    with pytest.raises(CheckStopped):  # all files are read by then: it stops between series
+        check(root, now_ns=NOW, full=True, report=events.append, stopped=lambda: len(events) > 1)
+    last = events[-1]
+    assert isinstance(last, CheckProgress) and last.done == last.total
 
 
 def test_a_check_changes_no_file_of_the_catalog(root: Path) -> None:

@@ -13,7 +13,7 @@ from catalog.series import Series
 from catalog.store import Catalog
 from tests.scenarios.commands import Ended
 from tests.scenarios.test_catalog_migrate import MADE_BY_1X
-from tui import cli
+from tui import cli, output
 
 MINUTES = "AAPL.NASDAQ-1-MINUTE"
 TOLD = ("--zone", "America/New_York", "--stamps", "open")
@@ -87,10 +87,12 @@ def test_a_preview_shows_what_would_come_and_changes_nothing(run: Run, tmp_path:
     assert run("list", "--json").summary["series"] == []
 
 
-def test_a_listing_that_takes_its_time_tells_so_on_stderr(
+def test_what_takes_its_time_tells_how_far_it_is_on_stderr(
     run: Run, morning: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("list", "--json").err == ""
+    monkeypatch.setattr(output, "_PROGRESS_S", 0.0)
+    assert " MB checked" in run("check", "--json").err
+    assert "folders" not in run("list", "--json").err
     monkeypatch.setattr(listing, "_TOLD_EVERY_S", 0.0)
     listed = run("list", "--json")
     assert "reading the catalog: 0 of 1 folders of bars" in listed.err

@@ -35,7 +35,9 @@ def check(
     async def work(workspace: Workspace) -> int:
         from core.mending import check_catalog
 
-        report = await check_catalog(workspace.catalog, workspace.clock, full=full)
+        report = await check_catalog(
+            workspace.catalog, workspace.clock, full=full, report=invocation.output.progress
+        )
         _print_findings(report, invocation.output)
         return _UNSOUND if report.count("error") else 0
 
@@ -63,7 +65,7 @@ def repair(
         from catalog.repair import plan
         from core.mending import Mended, check_catalog, mend_catalog
 
-        found = await check_catalog(workspace.catalog, workspace.clock)
+        found = await check_catalog(workspace.catalog, workspace.clock, report=output.progress)
         steps = plan(found.findings)
         if not steps:
             output.line("nothing that a repair would mend")
