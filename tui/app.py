@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import SystemCommand
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from catalog.series import BarSpec
     from core.settings import Home, Settings
     from core.workspace import Workspace
+    from tui.widgets.fetch_jobs import FetchBoards
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +250,15 @@ class QuarterdeckApp(TypeaheadApp):
             if isinstance(screen, BaseScreen):
                 screen.tick()
         if self.workspace is not None and screens:
+            self.fetches.catch_up(self.workspace.jobs.running)
             self._tell_ended(self.workspace, screens[0])
+
+    @cached_property
+    def fetches(self) -> FetchBoards:
+        """What is known of the fetches of this process, whichever screen is shown."""
+        from tui.widgets.fetch_jobs import FetchBoards
+
+        return FetchBoards()
 
     def _tell_ended(self, workspace: Workspace, shown: Screen[object]) -> None:
         """Tell of the jobs that ended since the last time what is not seen by itself."""

@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from textual.events import Key
 from textual.widgets import Input
@@ -19,6 +21,8 @@ from core.fetch_events import (
     ChunkEmpty,
     ChunkReceived,
     ChunkRequested,
+    ConnectionAwaited,
+    ConnectionBack,
     FetchPlanned,
     IdCorrected,
     PacingWait,
@@ -238,15 +242,52 @@ async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
     report(ChunkReceived(GDX, 0, 1, 1_950, 0.8))
     report(JobProgress(2_000, 8_000, "bars"))
     report(PacingWait(15.0, "60 requests in 10 minutes"))
-    first, second = texts_of(board)
-    assert first[1:3] == [" 25% waiting 15 s: pacing", "1,950"]
-    assert second == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 15 s: pacing", "1,950"]
+    # An answer to what was asked before comes all the same; then nothing moves.
+    assert texts_of(board)[0][1].endswith(" 25%")
+    first, second = texts_of(board, later=5.0)
+    assert first[1:3] == [" 25% waiting 0:10: pacing", "1,950"]
+    assert second == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 0:10: pacing", "1,950"]
+    assert texts_of(board, later=15.1)[0][1].endswith(" 25%")
     report(ChunkReceived(GDX, 1, 2, 1_950, 0.8))
     report(JobProgress(4_000, 8_000, "bars"))
     # As in the header: both go by what the job says of itself.
     assert texts_of(board)[0][1].endswith(" 50%")
     assert board.job.snapshot.fraction == 0.5
     board.job.cancel()
+
+
+async def test_a_fetch_without_a_broker_is_paused_until_it_is_back() -> None:
+    board, report = board_of("IBM.NYSE")
+    report(FetchPlanned(IBM, 2, 4_000))
+    report(ConnectionAwaited("the gateway went away"))
+    report(ChunkRequested(IBM, 0, 10))  # another one that is just about to find out
+    assert [row[1] for row in texts_of(board)] == [
+        "  0% paused: no broker",
+        "0/2, paused: no broker",
+    ]
+    report(ConnectionBack())
+    assert texts_of(board)[1][1] == "0/2, 1 under way"
+    board.job.cancel()
+
+
+async def test_a_fetch_is_followed_while_another_screen_is_shown(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        go_on = asyncio.Event()
+
+        async def work(job: Job[None]) -> None:
+            job.report(FetchPlanned(IBM, 3_000, 3_000))
+            for at in range(3_000):
+                job.report(ChunkReceived(IBM, at, at + 1, 1, 0.1))
+                if at % 1_000 == 0:
+                    shown.app.tick()
+            await go_on.wait()
+
+        shown.workspace.jobs.start("fetch", "IBM", work)
+        await shown.press("3")
+        await shown.shows("3000/3000, storing", "3,000")
+        go_on.set()
 
 
 async def test_what_is_asked_for_again_is_under_way_once() -> None:
@@ -292,8 +333,10 @@ def board_of(*ids: str) -> tuple[FetchBoard, Callable[[Event], None]]:
         await asyncio.Event().wait()
 
     job = Jobs().start("fetch", " ".join(ids), work)
-    return FetchBoard(job, ids), job.report
+    return FetchBoard(cast("Job[object]", job), ids), job.report
 
 
-def texts_of(board: FetchBoard) -> list[list[str]]:
-    return [[cell.text for cell in row.cells] for row in board.rows()]
+def texts_of(board: FetchBoard, *, later: float = 0.0) -> list[list[str]]:
+    """The cells of the rows, so many seconds from now."""
+    now = datetime.now(UTC) + timedelta(seconds=later)
+    return [[cell.text for cell in row.cells] for row in board.rows(now)]

@@ -63,7 +63,6 @@ class FetchScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._boards: dict[int, FetchBoard] = {}
         self._requests: dict[int, FetchRequest] = {}
         self._entries: tuple[JournalEntry, ...] = ()
         self._since = datetime.now(UTC)
@@ -76,7 +75,9 @@ class FetchScreen(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         yield FetchForm(id="request")
-        yield JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel", sorts=False)
+        jobs = JobTable(*COLUMNS, empty=_NOTHING, id="jobs", classes="panel", sorts=False)
+        jobs.border_title = _jobs_title()
+        yield jobs
 
     def refresh_view(self, workspace: Workspace) -> None:
         now = asyncio.get_running_loop().time()
@@ -90,14 +91,14 @@ class FetchScreen(BaseScreen):
 
     def _show_jobs(self, workspace: Workspace) -> None:
         jobs = self.query_one("#jobs", ResultTable)
-        if jobs.border_title != (title := f"Jobs, times in {EXCHANGE_ZONE.word}"):
+        if jobs.border_title != (title := _jobs_title()):
             jobs.border_title = title
         rows: list[Row] = []
+        now = datetime.now(UTC)
         for job in reversed(workspace.jobs.all):
             if job.kind == "fetch":
-                rows += self._boards.setdefault(job.id, FetchBoard(job)).rows()
-        today = datetime.now(UTC)
-        rows += [journal_row(entry, today) for entry in self._entries]
+                rows += self.deck.fetches.of(job).rows(now)
+        rows += [journal_row(entry, now) for entry in self._entries]
         jobs.show(rows)
         self._offer_keys()
 
@@ -209,7 +210,7 @@ class FetchScreen(BaseScreen):
         self.query_one(FetchForm).tell()
         job = workspace.fetch(request)
         self._requests[job.id] = request
-        self._boards[job.id] = FetchBoard(cast("Job[object]", job), request.ids)
+        self.deck.fetches.add(FetchBoard(cast("Job[object]", job), request.ids))
         self._show_started(job.id)
 
     def _show_started(self, job_id: int) -> None:
@@ -226,7 +227,7 @@ class FetchScreen(BaseScreen):
 
         job = self._job_under_cursor()
         if job is not None:
-            self.app.push_screen(JobLog(job, self._boards[job.id].names(opened.key)))
+            self.app.push_screen(JobLog(job, self.deck.fetches.of(job).names(opened.key)))
 
     def action_new(self) -> None:
         """Go to the form."""
@@ -249,7 +250,7 @@ class FetchScreen(BaseScreen):
     def action_fold(self) -> None:
         """Hide the series of the job under the cursor, or show them again."""
         if (job := self._job_under_cursor()) is not None:
-            self._boards[job.id].fold()
+            self.deck.fetches.of(job).fold()
             self.tick()
 
     def action_cancel(self) -> None:
@@ -280,9 +281,13 @@ class FetchScreen(BaseScreen):
     def _job_under_cursor(self) -> Job[object] | None:
         """The job of a row: of its own line, or of the line of one of its series."""
         number = (self.query_one("#jobs", ResultTable).cursor_key or "").partition(" ")[0]
-        board = self._boards.get(int(number)) if number.isdecimal() else None
-        return board.job if board else None
+        jobs = self.workspace.jobs.all if self.workspace and number.isdecimal() else ()
+        return next((job for job in jobs if job.id == int(number)), None)
 
     def _entry_under_cursor(self) -> JournalEntry | None:
         key = self.query_one("#jobs", ResultTable).cursor_key
         return next((entry for entry in self._entries if entry.id == key), None)
+
+
+def _jobs_title() -> str:
+    return f"Jobs, times in {EXCHANGE_ZONE.word}"

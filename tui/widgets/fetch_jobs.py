@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from catalog.events import Event
 from catalog.series import BarSpec, Series
@@ -13,6 +13,7 @@ from core.fetch_events import (
     ChunkReceived,
     ChunkRequested,
     ConnectionAwaited,
+    ConnectionBack,
     FetchPlanned,
     IdCorrected,
     NothingToDo,
@@ -30,6 +31,8 @@ _TONES = {
     JobState.FAILED: "bad",
     JobState.CANCELLED: "warning",
 }
+_STILL = timedelta(seconds=2)
+"""Where no answer came for this long, a wait that was told before is what it waits for."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,8 @@ class _SeriesLine:
     answered: int = 0
     under_way: set[int] = field(default_factory=set)
     """The ends of the spans that are asked for; one that is asked for again is no other."""
+    heard: datetime | None = None
+    """When the last answer came."""
     bars: int = 0
     outcome: str = ""
     failed: bool = False
@@ -89,9 +94,31 @@ COLUMNS = (
 )
 
 
+class FetchBoards:
+    """The boards of all fetches of this process. They are to catch up while others screens are
+    shown, too: a job keeps only its last lines."""
+
+    def __init__(self) -> None:
+        self._boards: dict[int, FetchBoard] = {}
+
+    def add(self, board: FetchBoard) -> None:
+        """Take one that was made for a job."""
+        self._boards[board.job.id] = board
+
+    def of(self, job: Job[object]) -> FetchBoard:
+        """The board of a fetch."""
+        return self._boards.setdefault(job.id, FetchBoard(job))
+
+    def catch_up(self, jobs: Iterable[Job[object]]) -> None:
+        """Read what those of the jobs that are fetches reported."""
+        for job in jobs:
+            if job.kind == "fetch":
+                self.of(job).catch_up()
+
+
 class FetchBoard:
-    """What its events say of one fetch; `rows` reads those that are new. Its series stand in the
-    order of `ids`, as far as these name them."""
+    """What its events say of one fetch. Its series stand in the order of `ids`, as far as these
+    name them."""
 
     def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
         self._job = job
@@ -99,23 +126,38 @@ class FetchBoard:
         self._seen = 0
         self._lines: dict[tuple[str, BarSpec], _SeriesLine] = {}
         self._typed: dict[str, str] = {}
-        self._waiting = ""
+        self._heard = self._paced_until = job.snapshot.started
+        self._without_broker = False
         self._unfolded: bool | None = None
 
     def fold(self) -> None:
         """Hide the lines of the series, or show them again."""
         self._unfolded = not self._shows_series
 
-    def rows(self) -> Iterator[Row]:
-        """The job's line and, unfolded, those of its series."""
+    def catch_up(self) -> None:
+        """Read the events that are new."""
         for line in self._job.log.since(self._seen):
-            self._take(line.event)
+            self._take(line.event, line.time)
         self._seen = self._job.log.total
-        yield self._job_row()
+
+    def rows(self, now: datetime) -> Iterator[Row]:
+        """The job's line and, unfolded, those of its series."""
+        self.catch_up()
+        yield self._job_row(now)
         if self._shows_series:
             several = len({spec for _, spec in self._lines}) > 1
             for one in sorted(self._lines.values(), key=self._place):
-                yield one.row(self._job, self._waiting, named_by_bars=several)
+                held_up = self._held_up(now, one.heard or self._job.snapshot.started)
+                yield one.row(self._job, held_up, named_by_bars=several)
+
+    def _held_up(self, now: datetime, heard: datetime) -> str:
+        """What keeps from going on where the last answer came at `heard`; others may go on."""
+        if self._without_broker:
+            return "paused: no broker"
+        left = (self._paced_until - now).total_seconds()
+        if left > 0 and now - heard > _STILL:
+            return f"waiting {clock(left)}: pacing"
+        return ""
 
     def _place(self, line: _SeriesLine) -> int:
         typed = line.asked_as or line.name
@@ -138,23 +180,23 @@ class FetchBoard:
             return failed or self._job.snapshot.state is not JobState.DONE
         return self._unfolded
 
-    def _job_row(self) -> Row:
-        job, snapshot, now = self._job, self._job.snapshot, datetime.now(UTC)
+    def _job_row(self, now: datetime) -> Row:
+        job, snapshot = self._job, self._job.snapshot
         bars = sum(line.bars for line in self._lines.values())
         elapsed, remaining = snapshot.elapsed(now), snapshot.remaining(now)
         reason = f": {snapshot.error.title}" if snapshot.error else ""
         cells = (
             Cell(job.title + reason, "bad" if reason else ""),
-            self._progress(snapshot) if snapshot.finished is None else self._end(snapshot),
+            self._progress(snapshot, now) if snapshot.finished is None else self._end(snapshot),
             Cell(f"{bars:,}"),
             Cell(f"{bars / elapsed:,.0f}" if bars and elapsed else ""),
             Cell("" if remaining is None else clock(remaining)),
         )
         return Row(str(job.id), cells)
 
-    def _progress(self, snapshot: JobSnapshot) -> Cell:
-        if self._waiting:
-            return Cell(f"{percent(snapshot.fraction):>4} {self._waiting}")
+    def _progress(self, snapshot: JobSnapshot, now: datetime) -> Cell:
+        if held_up := self._held_up(now, self._heard):
+            return Cell(f"{percent(snapshot.fraction):>4} {held_up}")
         return Cell(progress_bar(snapshot.fraction))
 
     def _end(self, snapshot: JobSnapshot) -> Cell:
@@ -173,9 +215,7 @@ class FetchBoard:
             self._lines[name, spec] = _SeriesLine(name, spec, self._typed.get(name, ""))
         return self._lines[name, spec]
 
-    def _take(self, event: Event) -> None:
-        if not isinstance(event, ChunkRequested):
-            self._waiting = ""
+    def _take(self, event: Event, time: datetime) -> None:
         match event:
             case ChunkRequested():
                 self._line(event.series).under_way.add(event.end)
@@ -183,13 +223,16 @@ class FetchBoard:
                 self._typed[canonical] = typed
             case FetchPlanned(series, requests, _):
                 self._line(series).requests = requests
+                self._without_broker = False
             case ChunkReceived() | ChunkEmpty():
                 line = self._line(event.series)
+                line.heard = self._heard = time
                 line.answered += 1
                 line.under_way.discard(event.end)
                 line.bars += event.bars if isinstance(event, ChunkReceived) else 0
             case NothingToDo(series, reason):
-                self._line(series).outcome = reason
+                line = self._line(series)
+                line.bars, line.outcome = 0, reason  # what was compared is none of its new bars
             case SeriesDone(series, bars, _, _):
                 line = self._line(series)
                 line.bars = bars
@@ -199,6 +242,6 @@ class FetchBoard:
                 line = self._line_of(names[0] if names else typed_id, spec)
                 line.outcome, line.failed = f"{title}, {reason}", True
             case PacingWait(seconds, _):
-                self._waiting = f"waiting {seconds:.0f} s: pacing"
-            case ConnectionAwaited():
-                self._waiting = "paused: no broker"
+                self._paced_until = max(self._paced_until, time + timedelta(seconds=seconds))
+            case ConnectionAwaited() | ConnectionBack():
+                self._without_broker = isinstance(event, ConnectionAwaited)
