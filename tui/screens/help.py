@@ -15,7 +15,6 @@ from textual.widgets import Static
 from tui.keys import MOVING, telling
 from tui.screens.base import BaseScreen
 
-
 _WIDTH = 69
 """Of the text in the dialog, whose width the style fixes."""
 
