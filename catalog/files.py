@@ -93,11 +93,17 @@ class BarFile:
     covered: tuple[Interval, ...]
 
 
+_STEPS = (
+    "put it aside, its interval becomes missing: quarterdeck catalog repair --yes",
+    "then fetch its range again",
+)
+
+
 class DamagedFile(DataUnavailable):
     """A file that cannot be read, or whose bars are not those that were written."""
 
     def __init__(self, title: str, reason: str = "", *steps: str) -> None:
-        super().__init__(title, reason, *(steps or ("move the file away", "fetch its range again")))
+        super().__init__(title, reason, *(steps or _STEPS))
 
 
 def damaged(path: Path, reason: object) -> DamagedFile:

@@ -68,7 +68,7 @@ class DataBegin(FetchEvent):
     begin: int
 
     def __str__(self) -> str:
-        return f"{self.series}: the broker's data begin {_moment(self.begin):%Y-%m-%d %H:%M}"
+        return f"{self.series}: the broker's data begin {_moment(self.begin):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class ChunkRequested(FetchEvent):
     end: int
 
     def __str__(self) -> str:
-        return f"{self.series} {_span(self.start, self.end)} requested"
+        return f"{_asked(self.series, self.start, self.end)} requested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class ChunkReceived(FetchEvent):
 
     def __str__(self) -> str:
         return (
-            f"{self.series} {_span(self.start, self.end)} received {self.bars:,} bars "
+            f"{_asked(self.series, self.start, self.end)} received {self.bars:,} bars "
             f"in {self.seconds:.1f} s"
         )
 
@@ -138,7 +138,7 @@ class ChunkEmpty(FetchEvent):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.series} {_span(self.start, self.end)} has no bars: {self.reason}"
+        return f"{_asked(self.series, self.start, self.end)} has no bars: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class BarsRejected(FetchWarning):
     def __str__(self) -> str:
         return (
             f"{self.series}: {self.count:,} bars rejected, the first of "
-            f"{_moment(self.first_stamp):%Y-%m-%d %H:%M}: {self.reason}"
+            f"{_moment(self.first_stamp):%Y-%m-%d %H:%M} UTC: {self.reason}"
         )
 
 
@@ -203,7 +203,7 @@ class BarsRevised(FetchWarning):
     def __str__(self) -> str:
         return (
             f"{self.series}: {self.count:,} stored bars were corrected by the broker, the first "
-            f"of {_moment(self.first_stamp):%Y-%m-%d %H:%M}; replaced"
+            f"of {_moment(self.first_stamp):%Y-%m-%d %H:%M} UTC; replaced"
         )
 
 
@@ -294,5 +294,11 @@ def _moment(nanos: int) -> datetime:
     return datetime.fromtimestamp(nanos // NANOS_PER_SECOND, UTC)
 
 
-def _span(start: int, end: int) -> str:
-    return f"{_moment(start):%Y-%m-%d %H:%M}..{_moment(end):%Y-%m-%d %H:%M}"
+def _asked(series: Series, start: int, end: int) -> str:
+    """A series and a span of it over opens: moments, or the first and the last date."""
+    first = _moment(start)
+    if not series.spec.intraday:
+        return f"{series} {first:%Y-%m-%d}..{_moment(end - 1):%Y-%m-%d}"
+    last = _moment(end)
+    until = f"{last:%H:%M}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M}"
+    return f"{series} {first:%Y-%m-%d %H:%M}..{until} UTC"

@@ -230,5 +230,5 @@ class _Log:
     def progress(self, so_far: Progress) -> None:
         rate = so_far.done / so_far.seconds if so_far.seconds else 0.0
         reached = datetime.fromtimestamp(so_far.reached // NANOS_PER_SECOND, UTC)
-        text = f"to {reached:%Y-%m-%d %H:%M}, {rate:,.0f} bars/s"
+        text = f"to {reached:%Y-%m-%d %H:%M} UTC, {rate:,.0f} bars/s"
         self.pass_on(RunProgress(so_far.done, so_far.total, "bars", text, rate, so_far.reached))
