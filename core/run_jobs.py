@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from catalog import workers
 from catalog.events import Report, ignore
@@ -22,7 +23,7 @@ from core.backtest.sweep import SweepResult, SweepSpec
 from core.backtest.sweep_running import run_sweep
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
-from core.jobs import Job, Jobs
+from core.jobs import Job, Jobs, LogLine
 from core.settings import Settings
 from core.strategies.library import SHIPPED, Library
 
@@ -59,7 +60,7 @@ class RunJobs:
 
         async def work(job: Job[StoredRun]) -> StoredRun:
             wanted = await asyncio.to_thread(self._with_fees, spec)
-            return await self._run(wanted, await self._prepared(wanted, job.report), job.report)
+            return await self._prepared_run(wanted, job)
 
         return self._jobs.start("backtest", _title(spec), work)
 
@@ -68,9 +69,7 @@ class RunJobs:
 
         async def work(job: Job[Reproduction]) -> Reproduction:
             original = await asyncio.to_thread(self._runs.load, run_id)
-            spec = original.spec
-            again = await self._run(spec, await self._prepared(spec, job.report), job.report)
-            return judge(original, again)
+            return judge(original, await self._prepared_run(original.spec, job))
 
         return self._jobs.start("backtest", f"reproduce {run_id}", work)
 
@@ -103,6 +102,10 @@ class RunJobs:
     def _with_fees(self, spec: RunSpec) -> RunSpec:
         return spec if spec.fees else replace(spec, fees=self._settings().fees)
 
+    async def _prepared_run(self, spec: RunSpec, job: Job[Any]) -> StoredRun:
+        data = await self._prepared(spec, job.report)
+        return await self._run(spec, data, job.report, before=job.log.since(0))
+
     async def _prepared(self, spec: RunSpec, report: Report) -> RunData:
         return await prepare(
             spec,
@@ -114,7 +117,12 @@ class RunJobs:
         )
 
     async def _run(
-        self, spec: RunSpec, data: RunData, report: Report, sweep: str = ""
+        self,
+        spec: RunSpec,
+        data: RunData,
+        report: Report,
+        sweep: str = "",
+        before: Sequence[LogLine] = (),
     ) -> StoredRun:
         async with self._queue.slot(report):
             return await run_backtest(
@@ -125,6 +133,7 @@ class RunJobs:
                 sweep=sweep,
                 library=self._library,
                 limits=self._limits,
+                before=before,
             )
 
 

@@ -22,7 +22,7 @@ from core.backtest.results import RunResult, RunStore, StoredRun
 from core.backtest.spec import RunSpec
 from core.backtest.task import Outcome, Progress, Task
 from core.backtest.venues import VenueDetected, detect_venue
-from core.jobs import JobProgress
+from core.jobs import JobProgress, LogLine
 from core.strategies.library import SHIPPED, Library
 from core.strategies.shipped import STRATEGIES
 
@@ -104,9 +104,10 @@ async def run_backtest(
     sweep: str = "",
     library: Library = SHIPPED,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
+    before: Sequence[LogLine] = (),
 ) -> StoredRun:
     """Run the spec on the data, whose files were checked, and store what comes out, under the id
-    of the sweep it belongs to.
+    of the sweep it belongs to. What was told `before`, of its data, is kept in its log.
 
     Raises `WrongInput` for a run that would not be sound, and stores nothing; what ends a run on
     its way (`DataUnavailable` for a strategy that raises or meets a limit, `WorkerDied`) is stored
@@ -117,7 +118,7 @@ async def run_backtest(
     spec = replace(spec, strategy=info.name)
     parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     refuse_unsound(spec, data)
-    log = _Log(report)
+    log = _Log(report, before)
     venues = [detect_venue(each.definition, each.series[0]) for each in data.instruments]
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
     task = Task(spec, parameters, data, staging, sweep, library.folders, limits)
@@ -215,13 +216,12 @@ def _result(
 class _Log:
     """Passes events on and keeps them for the run's log."""
 
-    def __init__(self, pass_on: Report) -> None:
+    def __init__(self, pass_on: Report, before: Sequence[LogLine]) -> None:
         self.pass_on = pass_on
-        self.lines: list[dict[str, Any]] = []
+        self.lines = [_as_json(line) for line in before]
 
     def take(self, event: Event) -> None:
-        time = datetime.now(UTC).isoformat()
-        self.lines.append({"time": time, "channel": event.channel, **as_record(event)})
+        self.lines.append(_as_json(LogLine(datetime.now(UTC), event)))
 
     def report(self, event: Event) -> None:
         self.take(event)
@@ -232,3 +232,8 @@ class _Log:
         reached = datetime.fromtimestamp(so_far.reached // NANOS_PER_SECOND, UTC)
         text = f"to {reached:%Y-%m-%d %H:%M} UTC, {rate:,.0f} bars/s"
         self.pass_on(RunProgress(so_far.done, so_far.total, "bars", text, rate, so_far.reached))
+
+
+def _as_json(line: LogLine) -> dict[str, Any]:
+    told = {"time": line.time.isoformat(), "channel": line.event.channel}
+    return {**told, **as_record(line.event)}

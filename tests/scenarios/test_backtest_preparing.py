@@ -65,6 +65,11 @@ async def test_bars_of_the_session_before_are_fetched_to_warm_up_with(
     assert cold.fills[0].ts >= first_of_day + 19 * 60_000_000_000
     assert warm.fills[0].ts == first_of_day
     assert warm.metrics.bars == 60
+    kept = [(line["channel"], line["message"]) for line in cold.log]
+    assert ("data", "AAPL.NASDAQ 1-MINUTE-LAST: complete in the catalog, 1 file checked") in kept
+    chosen = "AAPL.NASDAQ: as the instrument was stored on"
+    assert any(message.startswith(chosen) for _, message in kept)
+    assert "fetch" in {channel for channel, _ in kept}
     assert not any("before the start" in text for text in warm.result.warnings)
     catalog_only, heard = await run(workspace, changed(warm_up=20, source="catalog"))
     assert catalog_only.fills == warm.fills
