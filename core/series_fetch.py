@@ -204,16 +204,12 @@ class SeriesFetch:
         series = plan.series
         answer, seconds = await self._request(plan, chunk)
         start, bars = chunk.start, self._no_bars()
-        if isinstance(answer, Bars):
-            scale, in_lots = scale_of(self._known.definition), self._broker.session.volumes_in_lots
-            read = await asyncio.to_thread(
-                read_bars, answer.bars, series.spec, scale, in_lots=in_lots
-            )
-            self._tell_flaws(series, read)
-            if len(read.columns):
-                first = first_open(read.columns, series.spec)
+        if isinstance(answer, BarsRead):
+            self._tell_flaws(series, answer)
+            if len(answer.columns):
+                first = first_open(answer.columns, series.spec)
                 start = reached(chunk, first, series.spec, plan.sessions)
-                bars = read.columns.between(start, chunk.end)
+                bars = answer.columns.between(start, chunk.end)
             self._report(ChunkReceived(series, start, chunk.end, len(bars), seconds))
         elif isinstance(answer, Empty):
             self._report(ChunkEmpty(series, chunk.start, chunk.end, answer.text))
@@ -228,7 +224,7 @@ class SeriesFetch:
         self._tell_progress(plan)
         return rest
 
-    async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
+    async def _request(self, plan: SeriesPlan, chunk: Chunk) -> tuple[BarsRead | Failure, float]:
         """The answer to a chunk, and how many seconds the broker took for it."""
         answer, seconds = await self._ask(plan, chunk)
         if isinstance(answer, Empty):
@@ -238,7 +234,9 @@ class SeriesFetch:
             answer, seconds = await self._ask(plan, again)
         return answer, seconds
 
-    async def _ask(self, plan: SeriesPlan, chunk: Chunk) -> tuple[Bars | Failure, float]:
+    async def _ask(self, plan: SeriesPlan, chunk: Chunk) -> tuple[BarsRead | Failure, float]:
+        """As `_request`, once. The broker's own bars are not kept longer than this: with those of
+        fifty answers about, each garbage collection would hold the loop for 100 ms."""
         resolved, seconds = await self._known.ask(), 0.0
 
         async def ask(session: BrokerSession) -> Bars | Failure:
@@ -263,7 +261,13 @@ class SeriesFetch:
             return answer
 
         answer = await self._broker.ask(ask, known=True)
-        return answer, seconds
+        if not isinstance(answer, Bars):
+            return answer, seconds
+        scale, in_lots = scale_of(self._known.definition), self._broker.session.volumes_in_lots
+        read = await asyncio.to_thread(
+            read_bars, answer.bars, plan.series.spec, scale, in_lots=in_lots
+        )
+        return read, seconds
 
     async def _revise(self, plan: SeriesPlan, bars: BarColumns, held: list[Interval]) -> None:
         """Compare what is held with the broker's bars of now; replace what was corrected.
