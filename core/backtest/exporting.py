@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from catalog import workers
 from catalog.errors import CatalogUnusable
 from core.backtest.accounting import Fill, Position, Trade
 from core.backtest.analysis import analyse
+from core.backtest.indicators import IndicatorLine
 from core.backtest.records import Balance, Order
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.tables import columns_of, table_of
@@ -43,16 +44,17 @@ async def export(store: RunStore, run_id: str, form: Format, to: Path) -> tuple[
 
 def export_here(runs: Path, run_id: str, form: Format, to: Path) -> tuple[Path, ...]:
     """As `export`, in this process."""
-    run = RunStore(runs).load(run_id)
+    store = RunStore(runs)
+    run, lines = store.load(run_id), store.indicators(run_id)
     try:
-        return _WRITERS[form](run, to)
+        return _WRITERS[form](run, lines, to)
     except OSError as error:
         raise CatalogUnusable(
             f"the run cannot be exported to {to}", str(error), "name another place with --to"
         ) from error
 
 
-def as_json(run: StoredRun) -> dict[str, Any]:
+def as_json(run: StoredRun, lines: Sequence[IndicatorLine]) -> dict[str, Any]:
     """Everything of a run as one JSON-able object; stamps are ns, columns are lists."""
     analysis = analyse(run)
     return {
@@ -74,33 +76,61 @@ def as_json(run: StoredRun) -> dict[str, Any]:
             name: [dataclasses.asdict(row) for row in rows]
             for name, (_, rows) in _row_tables(run).items()
         },
+        "indicators": [
+            {
+                "instrument_id": line.instrument_id,
+                "indicator": line.name,
+                "output": line.output,
+                "ts": line.ts.tolist(),
+                "value": [_number(one) for one in line.values.tolist()],
+            }
+            for line in lines
+        ],
         "log": list(run.log),
     }
 
 
-def _write_json(run: StoredRun, to: Path) -> tuple[Path, ...]:
-    content = json.dumps(as_json(run), indent=1, allow_nan=False)
+def _write_json(run: StoredRun, lines: Sequence[IndicatorLine], to: Path) -> tuple[Path, ...]:
+    content = json.dumps(as_json(run, lines), indent=1, allow_nan=False)
     return (_written(to, lambda path: path.write_text(content + "\n")),)
 
 
-def _write_csv(run: StoredRun, folder: Path) -> tuple[Path, ...]:
+def _write_csv(run: StoredRun, lines: Sequence[IndicatorLine], folder: Path) -> tuple[Path, ...]:
     run.metrics  # a run without figures has no tables  # noqa: B018
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"equity": pa.table(columns_of(run.equity))}
     tables |= {name: table_of(kind, rows) for name, (kind, rows) in _row_tables(run).items()}
+    if lines:
+        tables["indicators"] = pa.concat_tables([_table_of_line(line) for line in lines])
     return tuple(
         _written(folder / f"{name}.csv", partial(pa.csv.write_csv, _dated(table)))
         for name, table in tables.items()
     )
 
 
-def _write_html(run: StoredRun, to: Path) -> tuple[Path, ...]:
+def _table_of_line(line: IndicatorLine) -> pa.Table:
+    known = np.isfinite(line.values)
+    count = int(known.sum())
+    return pa.table(
+        {
+            "ts": line.ts[known],
+            "instrument_id": pa.repeat(line.instrument_id, count),
+            "indicator": pa.repeat(line.name, count),
+            "output": pa.repeat(line.output, count),
+            "value": line.values[known],
+        }
+    )
+
+
+def _write_html(run: StoredRun, _lines: Sequence[IndicatorLine], to: Path) -> tuple[Path, ...]:
     from core.backtest.tearsheet import write_tearsheet
 
     return (_written(to, lambda path: write_tearsheet(run, path)),)
 
 
-_WRITERS: Mapping[Format, Callable[[StoredRun, Path], tuple[Path, ...]]] = MappingProxyType(
+type _Writer = Callable[[StoredRun, Sequence[IndicatorLine], Path], tuple[Path, ...]]
+
+_WRITERS: Mapping[Format, _Writer] = MappingProxyType(
     {"json": _write_json, "csv": _write_csv, "html": _write_html}
 )
 

@@ -3,6 +3,8 @@ strategy feeds itself."""
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from catalog.errors import DataUnavailable
 from catalog.events import ignore
 from core.backtest import recording
 from core.backtest.data import RunData
+from core.backtest.exporting import export
 from core.backtest.indicators import IndicatorLine
 from core.backtest.records import INDICATORS
 from core.backtest.results import RunStore, StoredRun
@@ -82,6 +85,21 @@ async def test_each_value_is_that_of_the_bar_it_stands_at(tmp_path: Path) -> Non
     strength = lines["RSI(14)"].values
     assert np.isnan(strength[:13]).all()
     assert np.isfinite(strength[15:]).all()
+
+
+async def test_they_are_exported_with_the_other_tables(tmp_path: Path) -> None:
+    store, done = await run(
+        tmp_path, "sma_crossover", walking(tmp_path), fast_period=3, slow_period=5
+    )
+    await export(store, done.run_id, "csv", tmp_path / "csv")
+    rows = list(csv.DictReader((tmp_path / "csv" / "indicators.csv").open()))
+    assert [row["indicator"] for row in rows].count("SMA(3)") == BARS - 2
+    assert rows[0]["ts"].startswith("2024-01-02 14:33:00")
+    assert float(rows[0]["value"]) == pytest.approx(market.walk(BARS).close[:3].mean() / 100)
+    await export(store, done.run_id, "json", tmp_path / "run.json")
+    fast, _ = json.loads((tmp_path / "run.json").read_text())["indicators"]
+    assert fast["value"][:2] == [None, None]
+    assert fast["value"][2] == pytest.approx(float(rows[0]["value"]))
 
 
 async def test_each_instrument_has_its_own(tmp_path: Path) -> None:
