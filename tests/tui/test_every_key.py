@@ -200,6 +200,8 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("Profiles.dismiss", screen, PROFILES),
         Story("ProfileTable.open", screen, (*PROFILES, at("demo"))),
         Story("Profiles.use", body, (*PROFILES, at("paper-tws")), ("escape",)),
+        Story("Profiles.new", "─ New profile ", PROFILES, ("escape", "escape")),
+        Story("Profiles.remove", "cannot be removed", (*PROFILES, at("live-tws")), ("escape",)),
         Story("Profiles.edit", screen, (*PROFILES, at("paper-tws")), ("escape", "escape")),
         Story("QuarterdeckApp.go('catalog')", "─ Series ", after=("1",)),
         Story("QuarterdeckApp.go('fetch')", "─ New fetch ", after=("1",)),
