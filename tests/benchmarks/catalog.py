@@ -15,15 +15,19 @@ import pyarrow.parquet as pq
 
 from catalog import workers
 from catalog.coverage import Interval
-from catalog.files import Asked, write
 from catalog.health import check
-from catalog.layout import NANOS_PER_DAY, file_name, open_of, series_folder
+from catalog.layout import NANOS_PER_DAY, open_of
 from catalog.made_instruments import made_instrument
-from catalog.series import BarSpec, Series
 from catalog.sessions import Sessions
 from catalog.store import Catalog
 from tests.benchmarks.measure import Measurement
-from tests.benchmarks.workspaces import SERIES, random_minutes, spec_of, workspace_with_minutes
+from tests.benchmarks.workspaces import (
+    SERIES,
+    make_many_series,
+    random_minutes,
+    spec_of,
+    workspace_with_minutes,
+)
 
 MANY, FILES = 5_000, 12
 SHORT = 60
@@ -45,7 +49,7 @@ def measure() -> list[Measurement]:
 
 
 def _listing(root: Path) -> list[Measurement]:
-    _make_many(root)
+    make_many_series(root, MANY, FILES)
     time.sleep(_SETTLING_S)
     bare = _median(lambda: _scandir(root / "data" / "bars"))
     catalog = Catalog.open(root)
@@ -86,7 +90,7 @@ async def _run_among_many(home: Path) -> Measurement:
             return statistics.median(taken)
 
         alone = await median()
-        await asyncio.to_thread(_make_many, workspace.catalog.root)
+        await asyncio.to_thread(make_many_series, workspace.catalog.root, MANY, FILES)
         return Measurement(
             f"{SHORT} cached bars among {MANY:,} series x {FILES} files, against alone",
             await median(),
@@ -194,22 +198,6 @@ def _written_by_nautilus(root: str) -> float:
     ]
     catalog = ParquetDataCatalog(root)
     return _seconds(lambda: catalog.write_bars(made))
-
-
-def _make_many(root: Path) -> None:
-    """Series of a file each, which stands there under as many names as there are files."""
-    bars = random_minutes(60)
-    first, last = int(bars.ts[0]), int(bars.ts[-1])
-    for number in range(MANY):
-        series = Series(f"S{number:04}.NASDAQ", BarSpec(1, "MINUTE"))
-        folder = root / series_folder(series)
-        folder.mkdir(parents=True)
-        asked = Asked(((first - 1, last),), "regular", number, "real", "2026-01-01")
-        path = folder / file_name(first, last)
-        write(path, series, bars, asked)
-        for later in range(1, FILES):
-            moved = later * 30 * NANOS_PER_DAY
-            os.link(path, folder / file_name(first + moved, last + moved))
 
 
 def _scandir(parent: Path) -> int:

@@ -26,6 +26,7 @@ from core.options import Options
 from core.simulator.process import start_process
 from core.workspace import Workspace
 from tests.benchmarks.measure import Measurement
+from tests.benchmarks.workspaces import make_many_series
 
 WIDTH, HEIGHT = 160, 45
 IDLE_S, WATCHED_S = 20.0, 10.0
@@ -118,20 +119,10 @@ async def _measure() -> list[Measurement]:
 
 
 async def _fill(home: Path) -> None:
-    """A catalog of 5,000 series: one file's links under as many names."""
-    from tests.benchmarks.workspaces import SERIES as stored
-    from tests.benchmarks.workspaces import workspace_with_minutes
-
-    async with workspace_with_minutes(home / "one", 1_000) as workspace:
-        (file,) = workspace.catalog.files(stored)
-        name = file.parent.name
-    many = await Workspace.open(Options(profile="demo", home=home, port=1))
-    folder = many.catalog.root / "data" / file.parent.parent.name
-    for number in range(SERIES):
-        place = folder / name.replace(stored.instrument_id, f"N{number:04}.NASDAQ")
-        place.mkdir(parents=True)
-        os.link(file, place / file.name)
-    await many.close()
+    """A catalog of many series."""
+    workspace = await Workspace.open(Options(profile="demo", home=home, port=1))
+    await asyncio.to_thread(make_many_series, workspace.catalog.root, SERIES, 1, "simulated")
+    await workspace.close()
 
 
 def _watch(home: Path, port: int) -> list[Measurement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from catalog.columns import BarColumns
+from catalog.files import Asked, Origin, write
+from catalog.layout import file_name, series_folder
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Sessions
 from core.backtest.spec import RunSpec
@@ -65,6 +68,23 @@ def random_minutes(count: int) -> BarColumns:
         price_precision=2,
         size_precision=0,
     )
+
+
+def make_many_series(root: Path, count: int, files: int, origin: Origin = "real") -> None:
+    """Fill a catalog with series of minutes `S0000.NASDAQ` and so on, of a file each, which stands
+    there under as many names as there are to be files."""
+    bars = random_minutes(60)
+    first, last = int(bars.ts[0]), int(bars.ts[-1])
+    for number in range(count):
+        series = Series(f"S{number:04}.NASDAQ", BarSpec(1, "MINUTE"))
+        folder = root / series_folder(series)
+        folder.mkdir(parents=True)
+        asked = Asked(((first - 1, last),), "regular", number, origin, "2026-01-01")
+        path = folder / file_name(first, last)
+        write(path, series, bars, asked)
+        for later in range(1, files):
+            moved = later * 30 * _DAY
+            os.link(path, folder / file_name(first + moved, last + moved))
 
 
 def _store_minutes(workspace: Workspace, count: int) -> None:

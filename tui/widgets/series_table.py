@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
@@ -30,6 +31,9 @@ _COLUMNS = (
 _WIDE = 92
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_cell = lru_cache(5_000)(Cell)
+"""For cells that say what others say: thousands of series share a few hundred of them."""
 
 
 class Listed(NamedTuple):
@@ -72,12 +76,10 @@ def listed(summaries: Sequence[SeriesSummary], now: datetime, found: Mapping[str
     `found` says how many errors and warnings the last check had for a bar type.
     """
     today = now.astimezone(EXCHANGE_ZONE).date()
-    rows = [
-        Row(one.series.bar_type, _cells(one, today, found.get(one.series.bar_type, 0)))
-        for one in summaries
-    ]
+    by_name = {one.series.bar_type: one for one in summaries}
+    rows = [Row(name, _cells(one, today, found.get(name, 0))) for name, one in by_name.items()]
     return Listed(
-        {one.series.bar_type: one for one in summaries},
+        by_name,
         Sheet.of(_COLUMNS, rows),
         Sheet.of(_COLUMNS[:-1], [Row(row.key, row.cells[:-1]) for row in rows]),
     )
@@ -97,9 +99,9 @@ def _cells(summary: SeriesSummary, today: date, found: int) -> tuple[Cell, ...]:
     spec = summary.series.spec
     return (
         Cell(summary.series.instrument_id),
-        Cell(str(spec).removesuffix("-LAST")),
-        Cell(_date(summary.first, spec)),
-        Cell(_date(summary.last, spec)),
+        _cell(str(spec).removesuffix("-LAST")),
+        _cell(_date(summary.first, spec)),
+        _cell(_date(summary.last, spec)),
         Cell(f"{summary.rows:,}"),
         _gaps(summary),
         _health(summary, today, found),
@@ -109,23 +111,23 @@ def _cells(summary: SeriesSummary, today: date, found: int) -> tuple[Cell, ...]:
 
 def _gaps(summary: SeriesSummary) -> Cell:
     if summary.gaps is None:
-        return Cell("?", "dim")
-    return Cell(f"{summary.gaps:,}", "warning" if summary.gaps else "")
+        return _cell("?", "dim")
+    return _cell(f"{summary.gaps:,}", "warning" if summary.gaps else "")
 
 
 def _health(summary: SeriesSummary, today: date, found: int) -> Cell:
     if summary.damaged:
-        return Cell("DAMAGED", "bad")
+        return _cell("DAMAGED", "bad")
     if not summary.has_instrument:
-        return Cell("ORPHAN", "bad")
+        return _cell("ORPHAN", "bad")
     if summary.stale:
-        return Cell(f"STALE {summary.stale}", "bad")
+        return _cell(f"STALE {summary.stale}", "bad")
     if found:
-        return Cell(f"{found:,} finding{'s' * (found > 1)}", "warning")
+        return _cell(f"{found:,} finding{'s' * (found > 1)}", "warning")
     if stale := _stale_days(summary, today):
-        return Cell(f"stale {stale:,}d", "warning")
+        return _cell(f"stale {stale:,}d", "warning")
     flag = summary.flags[-1].partition(",")[0] if summary.flags else ""
-    return Cell(f"ok, {flag}" if flag else "ok", "good")
+    return _cell(f"ok, {flag}" if flag else "ok", "good")
 
 
 def _stale_days(summary: SeriesSummary, today: date) -> int:
