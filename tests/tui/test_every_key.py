@@ -309,6 +309,7 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("BacktestForm.sweep", "─ Grid ", FORM, ("escape",)),
         Story("BacktestForm.copy_command", clipboard, (*FORM, nothing_copied), ("escape",)),
         Story("BacktestForm.preset", "Which preset?", FORM, ("escape", "escape")),
+        Story("BacktestForm.drop_preset", "Delete which preset?", FORM, ("escape", "escape")),
         Story("BacktestForm.keep_preset", "Keep as preset", FORM, ("escape", "escape")),
         Story("Strategies.open", jobs, FORM, (idle,)),
         Story("BacktestForm.run", jobs, FORM, (idle,)),
