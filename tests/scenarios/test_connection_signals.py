@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +23,17 @@ ENDS_WITHIN_S = 20.0
 """5 where nothing else is to do."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def in_the_background() -> None:
+    """As a shell starts what a script runs with `&`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize(
+    ("number", "begin"),
+    [(signal.SIGHUP, None), (signal.SIGTERM, None), (signal.SIGTERM, in_the_background)],
+)
 async def test_a_fetch_that_is_told_to_end_leaves_the_gateway_and_a_whole_catalog(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, begin: Callable[[], None] | None
 ) -> None:
     slow = Fault(what="slow", at="historical_bars", nth=3, times=0, seconds=60.0)
     async with SimulatedGateway(now=NOW, faults=[slow]) as gateway:
@@ -35,6 +44,7 @@ async def test_a_fetch_that_is_told_to_end_leaves_the_gateway_and_a_whole_catalo
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=os.environ,
+            preexec_fn=begin,
         )
         assert fetch.stdout is not None
         told = 0

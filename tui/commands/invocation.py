@@ -33,12 +33,18 @@ class Invocation:
         SIGTERM and SIGHUP (a dropped line) cancel it as ctrl-c does: a step that is writing
         finishes, the gateway is left, the command ends.
         """
-        raise typer.Exit(asyncio.run(self._run(work)))
+        try:
+            code = asyncio.run(self._run(work))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        raise typer.Exit(code)
 
     async def _run(self, work: Callable[[Workspace], Awaitable[int]]) -> int:
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None, "a coroutine runs in a task"
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, signal.raise_signal, signal.SIGINT)
+            # Not by raising SIGINT: a shell has it ignored in what a script runs beside itself.
+            loop.add_signal_handler(number, task.cancel)
         async with open_workspace(self.options) as workspace:
             return await work(workspace)
 
