@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -240,19 +240,20 @@ async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
     report(IdCorrected("GDX.NASDAQ", "GDX.ARCA"))
     report(FetchPlanned(GDX, 4, 8_000))
     report(ChunkReceived(GDX, 0, 1, 1_950, 0.8))
-    report(JobProgress(2_000, 8_000, "bars"))
+    report(JobProgress(6_000, 8_000, "bars"))
     report(PacingWait(15.0, "60 requests in 10 minutes"))
     # An answer to what was asked before comes all the same; then nothing moves.
-    assert texts_of(board)[0][1].endswith(" 25%")
+    assert texts_of(board)[0][1].endswith(" 75%")
     first, second = texts_of(board, later=5.0)
-    assert first[1:3] == [" 25% waiting 0:10: pacing", "1,950"]
+    assert first[1:3] == [" 75% waiting 0:10: pacing", "1,950"]
+    assert first[-1] == "0:10"  # what is left takes no less
     assert second == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 0:10: pacing", "1,950"]
-    assert texts_of(board, later=15.1)[0][1].endswith(" 25%")
+    assert texts_of(board, later=15.1)[0][1].endswith(" 75%")
     report(ChunkReceived(GDX, 1, 2, 1_950, 0.8))
-    report(JobProgress(4_000, 8_000, "bars"))
+    report(JobProgress(7_000, 8_000, "bars"))
     # As in the header: both go by what the job says of itself.
-    assert texts_of(board)[0][1].endswith(" 50%")
-    assert board.job.snapshot.fraction == 0.5
+    assert texts_of(board)[0][1].endswith(" 87%")
+    assert board.job.snapshot.fraction == 0.875
     board.job.cancel()
 
 
@@ -337,6 +338,6 @@ def board_of(*ids: str) -> tuple[FetchBoard, Callable[[Event], None]]:
 
 
 def texts_of(board: FetchBoard, *, later: float = 0.0) -> list[list[str]]:
-    """The cells of the rows, so many seconds from now."""
-    now = datetime.now(UTC) + timedelta(seconds=later)
+    """The cells of the rows, so many seconds after the last event."""
+    now = board.job.log.since(0)[-1].time + timedelta(seconds=later)
     return [[cell.text for cell in row.cells] for row in board.rows(now)]

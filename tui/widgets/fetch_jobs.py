@@ -154,10 +154,13 @@ class FetchBoard:
         """What keeps from going on where the last answer came at `heard`; others may go on."""
         if self._without_broker:
             return "paused: no broker"
-        left = (self._paced_until - now).total_seconds()
-        if left > 0 and now - heard > _STILL:
+        if (left := self._paced_for(now)) > 0 and now - heard > _STILL:
             return f"waiting {clock(left)}: pacing"
         return ""
+
+    def _paced_for(self, now: datetime) -> float:
+        """Seconds until the end of the longest wait that was told, negative after it."""
+        return (self._paced_until - now).total_seconds()
 
     def _place(self, line: _SeriesLine) -> int:
         typed = line.asked_as or line.name
@@ -184,6 +187,8 @@ class FetchBoard:
         job, snapshot = self._job, self._job.snapshot
         bars = sum(line.bars for line in self._lines.values())
         elapsed, remaining = snapshot.elapsed(now), snapshot.remaining(now)
+        if remaining is not None:
+            remaining = max(remaining, self._paced_for(now))
         reason = f": {snapshot.error.title}" if snapshot.error else ""
         cells = (
             Cell(job.title + reason, "bad" if reason else ""),
