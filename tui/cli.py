@@ -22,23 +22,29 @@ CANCELLED = 130
 
 def main() -> None:
     """Run the dashboard or a command, and end with its exit code."""
-    output = Output(as_json="--json" in sys.argv)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the dashboard or a command; gives its exit code. What went wrong is printed."""
+    output = Output(as_json="--json" in arguments)
     try:
-        code = _run(sys.argv[1:])
+        code = _run(arguments, output)
     except KeyboardInterrupt:
         output.line("cancelled")
         code = CANCELLED
     except BrokenPipeError:
         # Whoever read our output has gone: Python must not try to flush it at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return 0
     except QuarterdeckError as error:
         output.error(error)
         code = error.exit_code
-    sys.exit(code)
+    output.end(code)
+    return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], output: Output) -> int:
     known, rest = global_options().parse_known_args(arguments)
     options = Options(
         known.profile,
@@ -53,7 +59,7 @@ def _run(arguments: list[str]) -> int:
         if rest:
             from tui.commands.app import run_command
 
-            return run_command(rest, options, Output(as_json=known.json))
+            return run_command(rest, options, output)
         from tui.commands.dashboard import run_dashboard
 
         return run_dashboard(options)

@@ -24,6 +24,7 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self._summary: dict[str, object] = {}
         self._progress_at = time.monotonic()
 
     def event(self, event: Event) -> None:
@@ -72,9 +73,18 @@ class Output:
             self.line(f"{name:<{widest}}  {value}")
 
     def summary(self, **fields: object) -> None:
-        """The last object of a JSON stream."""
+        """What the last object of a JSON stream says; called once, `end` prints it."""
+        self._summary = fields
+
+    def end(self, exit_code: int) -> None:
+        """The last object of a JSON stream, also of a command that failed."""
         if self.as_json:
-            self._object({"event": "summary", **fields})
+            self._object({"event": "summary", "exit_code": exit_code, **self._summary})
+
+    def told(self, event: str, **fields: object) -> None:
+        """An object of a JSON stream that no event stands behind."""
+        if self.as_json:
+            self._object({"event": event, "level": "info", **fields})
 
     def error(self, error: QuarterdeckError) -> None:
         """Title, reason and numbered steps."""

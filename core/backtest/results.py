@@ -188,7 +188,7 @@ class RunStore:
         if not run_id or folder.parent != self.folder or not (folder / RESULT).is_file():
             newest = ", ".join(run.run_id for run in self.list(Search(most=5))) or "none yet"
             raise WrongInput(
-                f"there is no run '{run_id}'", f"the newest are {newest}", "choose one of them"
+                f"there is no run '{run_id}'", f"the newest ones: {newest}", "choose one of them"
             )
         return folder
 

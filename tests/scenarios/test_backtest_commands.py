@@ -13,13 +13,9 @@ from typing import Any
 
 import pytest
 
-from catalog.errors import QuarterdeckError
-from core.options import Options
 from tests.benchmarks.workspaces import SERIES, spec_of, workspace_with_minutes
 from tests.scenarios.commands import Ended
-from tui.cli import global_options
-from tui.commands.app import run_command
-from tui.output import Output
+from tui.cli import run
 
 NOBODY = 1
 MINUTES = 3_000
@@ -37,15 +33,9 @@ class Here:
 
     def run(self, *arguments: str) -> Ended:
         """Run `quarterdeck` with these arguments."""
-        known, rest = global_options().parse_known_args(arguments)
-        output, out, err = Output(as_json=known.json), io.StringIO(), io.StringIO()
-        options = Options(home=self.home, port=NOBODY)
+        out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                code = run_command(rest, options, output)
-            except QuarterdeckError as error:
-                output.error(error)
-                code = error.exit_code
+            code = run([*arguments, "--home", str(self.home), "--port", str(NOBODY)])
         return Ended(code, out.getvalue(), err.getvalue())
 
 

@@ -227,4 +227,4 @@ def test_14_without_the_broker_what_is_missing_is_told_with_the_way_there(shell:
     assert ended.code == 3
     assert f"127.0.0.1:{shell.nobody}" in ended.err
     assert "1. " in ended.err
-    assert json.loads(ended.out.splitlines()[-2])["event"] == "summary"
+    assert json.loads(ended.out.splitlines()[-1])["event"] == "summary"

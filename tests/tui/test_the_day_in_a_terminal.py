@@ -28,7 +28,8 @@ from tui.commands.app import run_command
 from tui.output import Output
 home, port, now = sys.argv[1:]
 options = Options("demo", home=Path(home), port=int(port), now=datetime.fromisoformat(now))
-sys.exit(run_command(["update"], options, Output(as_json=True)))
+output = Output(as_json=True)
+output.end(run_command(["update"], options, output))
 """
 
 
@@ -123,4 +124,5 @@ def update_from_cron(home: Path) -> None:
         done = subprocess.run(nightly, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     *_, summary = map(json.loads, done.stdout.splitlines())
+    assert summary["exit_code"] == 0
     assert {one["outcome"] for one in summary["series"]} == {"stored"}

@@ -86,7 +86,7 @@ def fetch(
             outlook = await invocation.output.follow(workspace.plan(request))
             return _report_plan(outlook, invocation.output)
         summary = await invocation.output.follow(workspace.fetch(request))
-        return report_summary(summary, invocation.output)
+        return report_summary([summary], invocation.output)
 
     invocation.run(work)
 
@@ -104,12 +104,13 @@ async def _resume(workspace: Workspace, output: Output) -> int:
     if not unfinished:
         output.line("no fetch was interrupted")
         output.summary(series=[])
-    codes = [0]
+        return 0
+    summaries = []
     for entry in unfinished:
         if (job := workspace.resume(entry)) is not None:
             output.line(f"going on with: {entry.title}, of {entry.started:%Y-%m-%d %H:%M} UTC")
-            codes.append(report_summary(await output.follow(job), output))
-    return max(codes)
+            summaries.append(await output.follow(job))
+    return report_summary(summaries, output)
 
 
 def _report_plan(outlook: FetchPlan, output: Output) -> int:

@@ -74,10 +74,11 @@ async def _serve(invocation: Invocation, port: int, gateway: SimulatedGateway) -
             str(error),
             "give it another one with --port, or --port 0 for any free one",
         ) from error
-    invocation.output.line(
-        f"simulated gateway on 127.0.0.1:{bound} (simulated data only); ctrl-c ends it"
+    message = f"simulated gateway on 127.0.0.1:{bound} (simulated data only); ctrl-c ends it"
+    invocation.output.line(message)
+    invocation.output.told(
+        "listening", message=message, host="127.0.0.1", port=bound, simulated=True
     )
-    invocation.output.summary(host="127.0.0.1", port=bound, simulated=True)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from core.fetch import FetchSummary
 
 
-def report_summary(summary: FetchSummary, output: Output) -> int:
+def report_summary(summaries: Sequence[FetchSummary], output: Output) -> int:
     """Print the outcome of each series; gives the exit code, that of the worst failure."""
+    fetched = [one for summary in summaries for one in summary.series]
     output.table(
         {"series": False, "outcome": False, "requests": True, "new bars": True, "held": True},
         (
@@ -24,7 +25,7 @@ def report_summary(summary: FetchSummary, output: Output) -> int:
                 f"{one.bars:,}",
                 f"{one.held:,}",
             )
-            for one in summary.series
+            for one in fetched
         ),
     )
     output.summary(
@@ -39,10 +40,10 @@ def report_summary(summary: FetchSummary, output: Output) -> int:
                 "held": one.held,
                 "error": one.error.as_record() if one.error else None,
             }
-            for one in summary.series
+            for one in fetched
         ]
     )
-    return report_errors([one.error for one in summary.failed], output)
+    return report_errors([one.error for one in fetched], output)
 
 
 def report_errors(errors: Sequence[QuarterdeckError | None], output: Output) -> int:

@@ -39,8 +39,8 @@ def update(
 
             series = await asyncio.to_thread(stored_series, workspace.catalog, [rebuild])
             summaries = [await invocation.output.follow(workspace.rebuild(one)) for one in series]
-            return max(report_summary(summary, invocation.output) for summary in summaries)
-        summary = await invocation.output.follow(workspace.update(tuple(ids or ())))
-        return report_summary(summary, invocation.output)
+        else:
+            summaries = [await invocation.output.follow(workspace.update(tuple(ids or ())))]
+        return report_summary(summaries, invocation.output)
 
     invocation.run(work)
