@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import cycle
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import plotext
 
 from catalog.columns import BarColumns, Floats, Ints
-from catalog.layout import NANOS_PER_DAY
 from tui.chart_frame import PLOTEXT, TICK_CELLS, Frame, Glyphs, begin, finish, glyphs_for, nothing
-from tui.ticks import time_ticks
+from tui.ticks import moment, time_ticks
 
 _WIDEST_SLOT = 6
 _LINES_FOR_STRIP = 18
@@ -246,12 +243,9 @@ class _Candles:
     def told(self, at: int, zone: str, precision: int, room: int) -> str:
         """When the last bar of a candle ended, and its prices; the close alone where there is
         little room."""
-        stamp = int(self.last_ts[at])
-        dated = stamp % NANOS_PER_DAY == NANOS_PER_DAY - 1
-        time = datetime.fromtimestamp(stamp // 10**9, ZoneInfo("UTC" if dated else zone))
         prices = zip("OHLC", (self.open, self.high, self.low, self.close), strict=True)
         said = [f"{word} {values[at]:,.{precision}f}" for word, values in prices]
-        date = f"{time:%Y-%m-%d}" if dated else f"{time:%Y-%m-%d %H:%M}"
+        date = moment(int(self.last_ts[at]), zone)
         told = "  ".join([date, *said])
         return told if len(told) <= room else f"{date}  {said[-1]}"
 

@@ -16,7 +16,7 @@ import plotext
 
 from catalog.columns import Floats, Ints
 from tui.chart_frame import PLOTEXT, TICK_CELLS, Frame, Glyphs, begin, finish, glyphs_for, nothing
-from tui.ticks import number_labels, round_ticks, time_ticks
+from tui.ticks import moment, number_labels, round_ticks, time_ticks
 
 _ROOM_FOR_DRAWDOWN = 8
 _ROOM_FOR_TITLE = 5
@@ -43,13 +43,15 @@ def equity_chart(
     *,
     cash: float,
     benchmark: Floats | None = None,
+    cursor: int | None = None,
     zone: str = "UTC",
     ascii: bool | None = None,
     colour: bool = True,
 ) -> str:
     """Draw equity at stamps `ts` (ns UTC) and, where there is room, its drawdown below it.
 
-    A `benchmark` of as many values is dotted behind it.
+    A `benchmark` of as many values is dotted behind it. A `cursor`, the number of a value, is a
+    dotted line, and what stood there takes the place of the title.
 
     The drawdown is in percent of the highest equity so far; the starting `cash` is the first of
     them. Each column shows the lowest and the highest value in it, so that no spike is lost.
@@ -65,18 +67,22 @@ def equity_chart(
     if benchmark is not None and len(benchmark):
         curves.insert(0, _Curve(benchmark, "gray", glyphs.dot))
         title += f"   {glyphs.dot} held"
+    falls = _falls(equity, cash)
+    if cursor is not None:
+        title = f"{moment(int(ts[cursor]), zone)}  {equity[cursor]:,.0f}  {falls[cursor]:+.2f} %"
     values = np.concatenate([curve.values for curve in curves])
     upper = Frame.around(values, width, upper_height, title=title, dates=not lower_height)
     if not lower_height:
-        return _lines(upper, ts, curves, zone, glyphs, colour=colour)
-    falls = _falls(equity, cash)
+        return _lines(upper, ts, curves, zone, glyphs, colour=colour, cursor=cursor)
     lower = Frame.around(falls, width, lower_height, title=below, suffix="%")
     label_width = max(upper.label_width, lower.label_width)
     fall = [_Curve(falls, "red", glyphs.line)]
     return "\n".join(
         [
-            _lines(upper.aligned(label_width), ts, curves, zone, glyphs, colour=colour),
-            _lines(lower.aligned(label_width), ts, fall, zone, glyphs, colour=colour),
+            _lines(
+                frame.aligned(label_width), ts, lines, zone, glyphs, colour=colour, cursor=cursor
+            )
+            for frame, lines in ((upper, curves), (lower, fall))
         ]
     )
 
@@ -173,6 +179,7 @@ def _lines(
     glyphs: Glyphs,
     *,
     colour: bool,
+    cursor: int | None = None,
 ) -> str:
     first = np.arange(frame.columns) * len(ts) // frame.columns
     ticks = time_ticks([int(stamp) for stamp in ts[first]], zone, frame.columns // TICK_CELLS)
@@ -182,6 +189,10 @@ def _lines(
             [(2 * column, text) for column, text in ticks],
             last=2 * frame.columns - 1,
         )
+        if cursor is not None:
+            place = (2 * frame.columns - 1) * cursor / max(len(ts) - 1, 1)
+            rows = [frame.value(row) for row in range(frame.rows)]
+            plotext.scatter([place] * frame.rows, rows, marker=glyphs.cursor, color="orange")
         for curve in curves:
             places, values = _extremes(curve.values, frame.columns)
             if curve.marker == glyphs.dot:

@@ -20,6 +20,13 @@ type _Span = tuple[Callable[[datetime], object], Callable[[datetime, datetime], 
 last time before it and its first one."""
 
 
+def moment(stamp: int, zone: str) -> str:
+    """When a bar ended (ns UTC), on the clock of a zone; of days the date, whatever the zone."""
+    dated = stamp % _DAY == _DAY - 1
+    time = datetime.fromtimestamp(stamp // 10**9, ZoneInfo("UTC" if dated else zone))
+    return f"{time:%Y-%m-%d}" if dated else f"{time:%Y-%m-%d %H:%M}"
+
+
 def round_ticks(low: float, high: float, most: int) -> list[float]:
     """Round values in [low, high]: up to `most`, and two where round ones that fine exist.
 

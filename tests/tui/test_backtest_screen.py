@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,9 +20,11 @@ from tests.tui.conftest import NOW
 from tests.tui.deck import SMALL, Deck, deck
 from tests.tui.fields import field, fill
 from tui.widgets.backtest_spec import command_of
+from tui.widgets.result_equity import EquityCurve
 from tui.widgets.result_table import ResultTable
 from tui.widgets.result_view import ResultView
 
+EXCHANGE = ZoneInfo("America/New_York")
 MINUTES = BarSpec.parse("1-MINUTE-LAST")
 
 
@@ -115,6 +119,21 @@ async def test_every_tab_of_a_result_shows_its_part(home: Path, gateway_port: in
         ):
             await shown.press("t")
             await shown.shows(tab, *texts)
+
+
+async def test_equity_is_zoomed_moved_and_read_off(home: Path, gateway_port: int) -> None:
+    async with form(home, gateway_port, size=(120, 36)) as shown:
+        run = await run_it(shown)
+        curve = shown.app.screen.query_one(EquityCurve)
+        curve.focus()
+        await shown.shows("] closer")
+        await shown.press("right_square_bracket", "right_square_bracket", *["l"] * 9, "right")
+        last = len(run.equity.ts) - 1
+        place = last - 195 + 1 + 97
+        stamp = datetime.fromtimestamp(int(run.equity.ts[place]) // 10**9, EXCHANGE)
+        peak = max(100_000, run.equity.value[: place + 1].max())
+        fall = 100 * (run.equity.value[place] / peak - 1)
+        await shown.shows(f"{stamp:%Y-%m-%d %H:%M}  {run.equity.value[place]:,.0f}  {fall:+.2f} %")
 
 
 async def test_enter_on_a_trade_shows_it_among_its_candles(home: Path, gateway_port: int) -> None:

@@ -90,7 +90,15 @@ def test_every_chart_fills_exactly_the_cells_it_was_given(
         drawn += [
             growth_chart(ts, [values, held], width, height, ascii=ascii, colour=False),
             equity_chart(
-                ts, values, width, height, cash=1, benchmark=values, ascii=ascii, colour=False
+                ts,
+                values,
+                width,
+                height,
+                cash=1,
+                benchmark=values,
+                cursor=length // 3,
+                ascii=ascii,
+                colour=False,
             ),
         ]
     for picture in drawn:
@@ -206,6 +214,19 @@ def test_drawdown_is_measured_from_the_highest_equity_so_far_and_from_the_cash()
     assert span([100.0, 200.0, 160.0, 250.0, 225.0], cash=0) == (0, -20)
     assert span([200.0, 80.0, 100.0], cash=160) == (0, -60)
     assert span([200.0, 160.0], cash=400) == (-50, -60)
+
+
+def test_a_crosshair_on_equity_reads_off_when_how_much_and_how_deep() -> None:
+    ts, values = sessions(2), np.full(780, 100_000.0)
+    values[390:] = 98_500.0
+    lines = equity_chart(
+        ts, values, 60, 16, cash=100_000, cursor=585, zone=NEW_YORK, colour=False
+    ).split("\n")
+    assert lines[0].strip() == "2024-01-03 12:46  98,500  -1.50 %"
+    places = {line.index("┊") for line in lines if "┊" in line}
+    canvas = next(line.index("┤") for line in lines if "┤" in line) + 1
+    (place,) = places
+    assert (place - canvas) / (60 - canvas) == pytest.approx(585 / 780, abs=0.03)
 
 
 def test_nights_leave_no_hole_and_days_are_named_in_the_exchange_zone() -> None:

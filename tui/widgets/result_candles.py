@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui.widgets.chart import Chart
+from tui.widgets.chart import Draw
+from tui.widgets.chart_window import FEWEST, ChartWindow
 
 if TYPE_CHECKING:
     from catalog.columns import BarColumns, Ints
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from core.backtest.indicators import IndicatorLine
     from tui.candle_chart import Overlay
 
-FEWEST_BARS = 20
-_AXIS_CELLS = 8
-"""About what the labels beside the chart take."""
 _AROUND_A_TRADE = 0.5
 """What is shown before and after a trade, as a part of its length."""
 
@@ -39,27 +37,32 @@ class Market:
     indicators: tuple[IndicatorLine, ...] = ()
 
 
-class RunCandles(Chart, can_focus=True):
-    """A window of bars of one market, to zoom and to pan, with a crosshair that reads off."""
+class RunCandles(ChartWindow):
+    """The bars of one market as candles, with fills and indicators."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket,plus,equals_sign", "zoom(0.5)", "closer", key_display="]"),
-        Binding("left_square_bracket,minus", "zoom(2.0)", "wider", key_display="["),
-        Binding("h", "pan(-0.5)", "earlier"),
-        Binding("l", "pan(0.5)", "later"),
-        Binding("left", "point(-1)", "crosshair", key_display="←→", tooltip="Move the crosshair"),
-        Binding("right", "point(1)", show=False),
-        Binding("i", "next_market", "instrument"),
-    ]
+    POINT_CELLS: ClassVar[int] = 2
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("i", "next_market", "instrument")]
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._markets: Sequence[Market] = ()
         self._fills: Sequence[Fill] = ()
         self._at = 0
-        self._first = 0
-        self._count = 0
-        self._cursor: int | None = None
+
+    @property
+    def points(self) -> int:
+        return len(self._bars) if self._bars is not None else 0
+
+    def picture(self, first: int, count: int, cursor: int | None) -> Draw:
+        return partial(_draw, self._markets[self._at], tuple(self._fills), first, count, cursor)
+
+    def look(self, first: int, count: int) -> None:
+        """As of any window; bars that are gone are told."""
+        if self.points:
+            super().look(first, count)
+        elif self._markets:
+            gone = self._markets[self._at].instrument_id
+            self.show_text(f"the bars of {gone} are no longer in the catalog")
 
     def show_run(self, markets: Sequence[Market], fills: Sequence[Fill]) -> None:
         """Show all bars of the first market."""
@@ -72,56 +75,25 @@ class RunCandles(Chart, can_focus=True):
             if market.instrument_id == instrument_id and market.bars is not None:
                 self._at = at
                 first, last = (int(edge) for edge in market.bars.ts.searchsorted((start, end)))
-                around = int((last - first) * _AROUND_A_TRADE) + FEWEST_BARS // 2
-                self._window(first - around, last - first + 1 + 2 * around)
+                around = int((last - first) * _AROUND_A_TRADE) + FEWEST // 2
+                self.look(first - around, last - first + 1 + 2 * around)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer the next instrument only where there is one."""
         return action != "next_market" or len(self._markets) > 1
-
-    def action_zoom(self, factor: float) -> None:
-        """Show fewer or more bars around the middle of the window."""
-        count = round(self._count * factor)
-        self._window(self._first + (self._count - count) // 2, count)
-
-    def action_pan(self, part: float) -> None:
-        """Move the window by a part of its width."""
-        self._window(self._first + round(self._count * part), self._count)
-
-    def action_point(self, step: int) -> None:
-        """Move the crosshair to the next candle; it begins in the middle."""
-        joined = max(-(-self._count // max((self.size.width - _AXIS_CELLS) // 2, 1)), 1)
-        if self._cursor is None:
-            self._cursor = self._count // 2
-        else:
-            self._cursor += step * joined
-        self._window(self._first, self._count)
 
     def action_next_market(self) -> None:
         """Show the next instrument of the run."""
         if self._markets:
             self._show_market((self._at + 1) % len(self._markets))
 
-    def _show_market(self, at: int) -> None:
-        self._at, self._cursor = at, None
-        bars = self._markets[at].bars if self._markets else None
-        self._window(0, 0 if bars is None else len(bars))
+    @property
+    def _bars(self) -> BarColumns | None:
+        return self._markets[self._at].bars if self._markets else None
 
-    def _window(self, first: int, count: int) -> None:
-        if not self._markets:
-            return
-        market = self._markets[self._at]
-        if market.bars is None or len(market.bars) == 0:
-            self.show_text(f"the bars of {market.instrument_id} are no longer in the catalog")
-            return
-        total = len(market.bars)
-        self._count = min(max(count, FEWEST_BARS), total)
-        self._first = min(max(first, 0), total - self._count)
-        if self._cursor is not None:
-            self._cursor = min(max(self._cursor, 0), self._count - 1)
-        self.show(
-            partial(_draw, market, tuple(self._fills), self._first, self._count, self._cursor)
-        )
+    def _show_market(self, at: int) -> None:
+        self._at = at
+        self.look_at_all()
 
 
 def _draw(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -13,16 +12,15 @@ from textual.widgets import ContentSwitcher, Static
 
 from catalog.errors import QuarterdeckError
 from tui.widgets.backtest_spec import title_of
-from tui.widgets.chart import Chart
 from tui.widgets.lines import LinePanel
 from tui.widgets.result_candles import RunCandles
+from tui.widgets.result_equity import EquityCurve
 from tui.widgets.result_figures import compared_figures, other_figures
 from tui.widgets.result_returns import Returns
 from tui.widgets.result_rows import TONE_STYLES
 from tui.widgets.result_table import Cell, ResultTable
 
 if TYPE_CHECKING:
-    from core.backtest.accounting import Equity
     from core.backtest.results import RunResult, StoredRun
     from core.backtest.spec import RunSpec
     from tui.widgets.result_loading import ShownRun
@@ -57,7 +55,7 @@ class ResultView(Vertical):
             yield Static(id="page-message", markup=False)
             with Horizontal(id="page-summary"):
                 yield Static(id="figures")
-                yield Chart(id="equity")
+                yield EquityCurve(id="equity")
             yield RunCandles(id="page-chart")
             yield Returns(id="page-returns")
             for tab, empty in _TABLES.items():
@@ -95,9 +93,7 @@ class ResultView(Vertical):
         self.query_one("#figures", Static).update(
             _figure_lines(compared_figures(metrics), other_figures(metrics, currency))
         )
-        self.query_one("#equity", Chart).show(
-            partial(_draw_equity, run.equity, metrics.start_equity, shown.zone)
-        )
+        self.query_one(EquityCurve).show_run(run.equity, metrics.start_equity, shown.zone)
         self.query_one(RunCandles).show_run(shown.markets, run.fills)
         if shown.analysis is not None:
             self.query_one(Returns).show(run, shown.analysis)
@@ -130,8 +126,8 @@ class ResultView(Vertical):
     def _show_tab(self, tab: str, *, focus: bool = False) -> None:
         pages = self.query_one("#pages", ContentSwitcher)
         pages.current = f"page-{tab.lower()}"
-        if focus and (page := pages.visible_content) is not None and page.can_focus:
-            page.focus()
+        if focus and (page := pages.visible_content) is not None:
+            (page if page.can_focus else self.query_one(EquityCurve)).focus()
         if self._shown is not None:
             self.query_one("#tabs", Static).update(_tab_line(tab, self._shown))
 
@@ -201,11 +197,3 @@ def _figure_lines(
 
 def _figure(cell: Cell, width: int) -> Content:
     return Content.styled(f"{cell.text:>{width}}", TONE_STYLES.get(cell.tone, ""))
-
-
-def _draw_equity(equity: Equity, cash: float, zone: str, width: int, height: int) -> str:
-    from tui.charts import equity_chart
-
-    return equity_chart(
-        equity.ts, equity.value, width, height, cash=cash, benchmark=equity.benchmark, zone=zone
-    )
