@@ -16,7 +16,7 @@ from catalog.coverage import Interval
 from catalog.events import Event
 from catalog.files import Asked, BarFile, read, write
 from catalog.layout import file_name, open_of, partitions, series_folder
-from catalog.ledger import Empty
+from catalog.ledger_rows import Empty
 from catalog.refusals import must_not_mix
 from catalog.series import Series
 

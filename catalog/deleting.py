@@ -61,8 +61,6 @@ def delete_bars(
         catalog.rewrite_bars(Rewrite(series, f"delete {bars:,} bars of {series}", without=[span]))
     else:
         bars = _delete_all(catalog, series)
-        for note in ("stale", "flags"):  # they were about the bars that are gone
-            catalog.take_note(series, note, None)
     report(BarsDeleted(series, bars))
     return bars
 
@@ -70,8 +68,14 @@ def delete_bars(
 def _delete_all(catalog: Catalog, series: Series) -> int:
     with writing(catalog.root) as staging:
         readable, damaged = _files(catalog, series)
-        removes = [*readable, *damaged]
-        staging.exchange(Change(f"delete {series}", removes=removes, empties={series: []}))
+        staging.exchange(
+            Change(
+                f"delete {series}",
+                removes=[*readable, *damaged],
+                empties={series: []},
+                notes={series: {"stale": "", "flags": ""}},  # of the bars that are gone
+            )
+        )
     return sum(readable.values())
 
 

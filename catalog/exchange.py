@@ -19,7 +19,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 from catalog.errors import CatalogUnusable
-from catalog.ledger import Empty, Ledger
+from catalog.ledger import Ledger
+from catalog.ledger_rows import Empty, Note
 from catalog.root import PRIVATE
 from catalog.series import Series
 
@@ -43,14 +44,16 @@ class Change:
 
     `title` says it in the user's words. `puts` are files in the staging folder, each with where it
     belongs. `removes` go to the trash; a path among them may be the target of a put. `empties` are
-    the empty spans that series have afterwards. With `quarantine` the removed files are kept for
-    good and `title` says what is wrong with them. `undoes` is the transaction this takes back.
+    the empty spans that series have afterwards, `notes` what is noted of them then. With
+    `quarantine` the removed files are kept for good and `title` says what is wrong with them.
+    `undoes` is the transaction this takes back.
     """
 
     title: str
     puts: Sequence[tuple[Path, Path]] = ()
     removes: Sequence[Path] = ()
     empties: Mapping[Series, Sequence[Empty]] = field(default_factory=dict)
+    notes: Mapping[Series, Mapping[Note, str]] = field(default_factory=dict)
     quarantine: bool = False
     undoes: str | None = None
 
@@ -61,7 +64,8 @@ class Transaction:
 
     `id` sorts by time. `kept` are the files it removed or replaced and `added` the new ones with
     their size and mtime, by paths relative to the catalog's root; `empties` are the empty spans of
-    the series before it, by bar type. `folder` holds the kept files under their relative paths.
+    the series before it, and `notes` what was noted of them, by bar type. `folder` holds the kept
+    files under their relative paths.
     """
 
     id: str
@@ -70,6 +74,7 @@ class Transaction:
     kept: tuple[str, ...]
     added: tuple[tuple[str, int, int], ...]
     empties: dict[str, list[list[Any]]]
+    notes: dict[str, dict[Note, str]]
     undoes: str | None
     quarantine: bool
 
@@ -84,6 +89,7 @@ class Transaction:
         fields = json.loads((folder / _MANIFEST).read_text())
         fields["kept"] = tuple(fields["kept"])
         fields["added"] = tuple((path, size, mtime) for path, size, mtime in fields["added"])
+        fields.setdefault("notes", {})  # older ones know of none
         return cls(folder=folder, **fields)
 
 
@@ -100,6 +106,10 @@ def exchange(root: Path, staging: Path, change: Change) -> Transaction:
     area = QUARANTINE if change.quarantine else TRASH
     with closing(_ledger(root)) as ledger:
         before = {series.bar_type: as_lists(ledger.empties(series)) for series in change.empties}
+        noted = {
+            one.bar_type: {name: ledger.notes(name).get(one.bar_type, "") for name in notes}
+            for one, notes in change.notes.items()
+        }
     kept = staging / _KEPT_FILES
     for path in change.removes:
         keep(path, kept / path.relative_to(root))
@@ -114,6 +124,7 @@ def exchange(root: Path, staging: Path, change: Change) -> Transaction:
             for staged, target in change.puts
         ],
         "empties": before,
+        "notes": noted,
         "undoes": change.undoes,
         "quarantine": change.quarantine,
     }
@@ -125,6 +136,7 @@ def exchange(root: Path, staging: Path, change: Change) -> Transaction:
         ],
         "removes": manifest["kept"],
         "empties": {one.bar_type: as_lists(spans) for one, spans in change.empties.items()},
+        "notes": {one.bar_type: dict(notes) for one, notes in change.notes.items()},
     }
     kept.mkdir(exist_ok=True)
     (kept / _MANIFEST).write_text(json.dumps(manifest))
@@ -172,6 +184,9 @@ def finish(root: Path, staging: Path) -> None:
         ledger.remember_bar_files(root, (), gone, checked=True)
         for bar_type, spans in note["empties"].items():
             ledger.replace_empties(Series.from_bar_type(bar_type), from_lists(spans))
+        for bar_type, notes in note.get("notes", {}).items():
+            for name, text in notes.items():
+                ledger.take_note(bar_type, name, text)
     (staging / _NOTE).unlink()
 
 

@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ import numpy as np
 
 from catalog.coverage import Interval, subtract, union
 from catalog.errors import CatalogUnusable
-from catalog.files import BarFile, Origin
+from catalog.files import BarFile
 from catalog.layout import BARS, folder_name, series_folder
 from catalog.ledger_rows import (
+    Empty,
     LostFile,
     NameSource,
     Note,
@@ -34,17 +34,6 @@ from catalog.ledger_rows import (
 from catalog.ledger_schema import ALONE_HERE, CACHES, connect, put_aside
 from catalog.series import Series
 from catalog.sessions import Hours, Sessions
-
-
-@dataclass(frozen=True, slots=True)
-class Empty:
-    """A span the broker answered with no bars, in which there is no file to say so."""
-
-    interval: Interval
-    hours: Hours
-    con_id: int | None
-    origin: Origin
-
 
 _FORGOTTEN = "folders forgotten"
 """A fact: how often something that stands in no folder changed what a folder means."""
@@ -160,6 +149,10 @@ class Ledger:
             beginning,
         )
         return {noted.removeprefix(beginning): text for noted, text in found}
+
+    def take_note(self, bar_type: str, name: Note, text: str) -> None:
+        """Note something of a series; with an empty text that it is so no longer."""
+        self.remember_fact(f"{name} {bar_type}", text)
 
     def bar_files(self, root: Path, folder: Path) -> dict[str, tuple[BarFile, bool]]:
         """What is remembered of the files in a folder, by name, and whether each one was read

@@ -9,16 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from catalog.coverage import Interval
 from catalog.errors import QuarterdeckError
-from catalog.files import Asked, BarFile
+from catalog.files import Asked, BarFile, Origin
 from catalog.series import Series
+from catalog.sessions import Hours
 
 type Note = Literal["stale", "begin", "flags"]
 """What is noted of a series: why its stored history is no longer the broker's, from where on there
-are data, and, for good, what changed its history."""
+are data, and, line by line and for good, what changed its history."""
 
 type NameSource = Literal["typed", "broker"]
 """Who calls an instrument so; what was typed was found to mean it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A span the broker answered with no bars, in which there is no file to say so."""
+
+    interval: Interval
+    hours: Hours
+    con_id: int | None
+    origin: Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ from catalog.files import Asked, DamagedFile, held, read, write
 from catalog.instruments import Definition
 from catalog.inventory import Inventory, parquet_files
 from catalog.layout import file_name, partitions, series_folder
-from catalog.ledger import Empty, Ledger
-from catalog.ledger_rows import LostFile
+from catalog.ledger import Ledger
+from catalog.ledger_rows import Empty, LostFile
 from catalog.repair_precision import needed_precision, rescaled
 from catalog.root import PRIVATE
 from catalog.series import Series

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from catalog.coverage import Interval, intersect, subtract, union
 from catalog.exchange import Change
 from catalog.files import Asked, BarFile, read, write
 from catalog.layout import file_name, open_of, partitions, series_folder
-from catalog.ledger import Empty
+from catalog.ledger_rows import Empty, Note
 from catalog.series import Series
 
 
@@ -24,6 +24,7 @@ class Rewrite:
 
     `title` says it in the user's words. Bars and coverage `without` these intervals (over bar
     opens) go; then `bars` come as the `answer`: of two bars of one time the stored one stays.
+    `notes` are what is noted of it then.
     """
 
     series: Series
@@ -31,6 +32,7 @@ class Rewrite:
     without: Sequence[Interval] = ()
     bars: BarColumns | None = None
     answer: Asked | None = None
+    notes: Mapping[Note, str] = field(default_factory=dict)
 
 
 def stage(
@@ -97,9 +99,10 @@ def _change(
     folder = root / series_folder(rewrite.series)
     puts = [(one.path, folder / one.path.name) for one in written if _content(one) not in same]
     removes = [one.path for one in touched if _content(one) not in same]
-    if not puts and not removes and list(left) == list(empties):
+    if not puts and not removes and list(left) == list(empties) and not rewrite.notes:
         return None
-    return Change(rewrite.title, puts, removes, {rewrite.series: left})
+    notes = {rewrite.series: rewrite.notes}
+    return Change(rewrite.title, puts, removes, {rewrite.series: left}, notes)
 
 
 def _content(file: BarFile) -> tuple[str, str, tuple[Interval, ...]]:

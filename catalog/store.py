@@ -283,12 +283,7 @@ class Catalog:
 
     def take_note(self, series: Series, name: Note, text: str | None) -> None:
         """Remember something about a series, or with None that it is so no longer."""
-        self._ledger.remember_fact(f"{name} {series.bar_type}", text or "")
-
-    def add_flag(self, series: Series, text: str) -> None:
-        """Remember for good what changed the history of a series, such as a split, in one line."""
-        flags = self.note(series, "flags")
-        self.take_note(series, "flags", f"{flags}\n{text}" if flags else text)
+        self._ledger.take_note(series.bar_type, name, text or "")
 
     def read_bars(
         self, series: Series, start: int | None = None, end: int | None = None

@@ -87,6 +87,9 @@ def undo(root: Path, report: Report = ignore) -> Transaction:
                     Series.from_bar_type(bar_type): from_lists(spans)
                     for bar_type, spans in last.empties.items()
                 },
+                notes={
+                    Series.from_bar_type(bar_type): notes for bar_type, notes in last.notes.items()
+                },
                 undoes=last.id,
             )
         )

@@ -16,6 +16,7 @@ from catalog.errors import DataUnavailable, WrongInput
 from catalog.events import Event, Report, ignore
 from catalog.files import Asked
 from catalog.layout import folder_name
+from catalog.ledger_rows import Note
 from catalog.origin import is_adjusted, origin_of
 from catalog.rewriting import Rewrite
 from catalog.root import PRIVATE
@@ -178,12 +179,14 @@ def _put_in_place(
     everything = (answer.intervals[0][0], answer.intervals[-1][1])
     held = catalog.covered(series)
     without = [(min(everything[0], held[0][0]), max(everything[1], held[-1][1]))]
-    catalog.rewrite_bars(
-        Rewrite(series, f"rebuild {series}", without=without, bars=bars, answer=answer)
-    )
+    notes: dict[Note, str] = {}
     if why := catalog.note(series, "stale"):
-        catalog.add_flag(series, f"{why}, rebuilt {answer.fetched_at[:_DATE]}")
-        catalog.take_note(series, "stale", None)
+        flags = (catalog.note(series, "flags"), f"{why}, rebuilt {answer.fetched_at[:_DATE]}")
+        notes = {"stale": "", "flags": "\n".join(filter(None, flags))}
+    title = f"rebuild {series}"
+    catalog.rewrite_bars(
+        Rewrite(series, title, without=without, bars=bars, answer=answer, notes=notes)
+    )
     report(BarsPersisted(series, *everything, len(bars), catalog.files(series)[0]))
 
 

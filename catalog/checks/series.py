@@ -16,7 +16,7 @@ from catalog.checks.prices import LONGEST_CLOSURE, Jump
 from catalog.coverage import Interval
 from catalog.instruments import Definition
 from catalog.layout import NANOS_PER_DAY, open_of, partitions
-from catalog.ledger import Empty
+from catalog.ledger_rows import Empty
 from catalog.series import Series
 
 _SETTLING = 10 * NANOS_PER_DAY

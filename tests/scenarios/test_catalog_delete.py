@@ -94,16 +94,20 @@ def test_a_whole_series_goes_with_its_empty_answers_and_its_damaged_files(
 
 
 def test_what_was_noted_of_a_series_goes_with_it(catalog: Catalog) -> None:
-    catalog.add_flag(AAPL, "split 3:1, rebuilt 2024-02-27")
+    catalog.take_note(AAPL, "flags", "split 3:1, rebuilt 2024-02-27")
     catalog.take_note(AAPL, "stale", "split 4:1")
     (listed,) = catalog.list_series()
     assert (listed.stale, listed.flags) == ("split 4:1", ("split 3:1, rebuilt 2024-02-27",))
     delete_bars(catalog, AAPL, session(AAPL))
     assert catalog.note(AAPL, "stale") == "split 4:1", "the other days are stale as before"
     delete_bars(catalog, AAPL)
+    undo(catalog.root)
+    (back,) = catalog.list_series()
+    assert (back.stale, back.flags) == (listed.stale, listed.flags)
+    delete_bars(catalog, AAPL)
     assert store(catalog, AAPL, DAYS[1], session(AAPL, day=1), con_id=265598) == 390
-    (listed,) = catalog.list_series()
-    assert (listed.stale, listed.flags) == (None, ())
+    (anew,) = catalog.list_series()
+    assert (anew.stale, anew.flags) == (None, ())
 
 
 def test_a_range_of_another_programs_file_is_cut_out_too(tmp_path: Path) -> None:

@@ -190,6 +190,8 @@ async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
     assert not revisions(desk.catalog)
     undo(desk.catalog.root)
     assert desk.catalog.read_bars(DAYS) == before
+    (summary,) = desk.catalog.list_series()
+    assert (summary.stale, summary.flags) == ("split 4:1", ()), "as the bars that are back"
 
     await rebuild(DAYS, catalog=desk.catalog, session=desk.session, clock=lambda: NOW)
     assert not (await desk.update()).failed

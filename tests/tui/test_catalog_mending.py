@@ -155,7 +155,7 @@ async def test_a_split_is_told_in_the_table_and_stays_a_flag_of_its_series(
         await shown.press("2")
         await shown.shows("STALE split 3:1", "no longer the broker's history, split 3:1")
         shown.workspace.catalog.take_note(GDX, "stale", None)
-        shown.workspace.catalog.add_flag(GDX, "split 3:1, rebuilt 2026-03-04")
+        shown.workspace.catalog.take_note(GDX, "flags", "split 3:1, rebuilt 2026-03-04")
         await shown.press("R")
         await shown.shows("ok, split 3:1", "split 3:1, rebuilt 2026-03-04")
         await shown.press("d")
