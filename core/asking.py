@@ -42,6 +42,7 @@ class JobLine:
         self.pause = pause
         self._refusal: BrokerUnavailable | None = None
         self._connecting = asyncio.Lock()
+        self._waiting = 0
 
     async def connect(self, report: Report) -> None:
         """Connect the session, unless it is; one that was lost is waited for.
@@ -51,13 +52,31 @@ class JobLine:
         async with self._connecting:
             if self._refusal is not None:
                 raise self._refusal
-            if self.session.state.pending:
+            awaited = self.session.state.pending
+            if awaited:
                 report(ConnectionAwaited(self.session.state.reason))
             try:
                 await self.session.connect(report)
             except BrokerUnavailable as error:
                 self._refusal = error
                 raise
+            if awaited:
+                report(ConnectionBack())
+
+    async def wait_usable(self, reason: str, report: Report) -> None:
+        """Wait for a session that was lost; told once, however many requests were open.
+
+        Raises `BrokerUnavailable` when the connection is gone and nobody mends it.
+        """
+        self._waiting += 1
+        try:
+            if self._waiting == 1:
+                report(ConnectionAwaited(reason))
+            await self.session.wait_usable()
+        finally:
+            self._waiting -= 1
+        if not self._waiting:
+            report(ConnectionBack())
 
 
 class PatientBroker:
@@ -91,7 +110,7 @@ class PatientBroker:
                 outcome = await request(self.session)
             match outcome:
                 case Lost(reason):
-                    await self._wait_for_connection(reason)
+                    await self._line.wait_usable(reason, self._report)
                 case Pacing(rule) if (seconds := next(pacing, None)) is not None:
                     self._report(PacingWait(seconds, rule))
                     await self._line.pause(seconds)
@@ -113,8 +132,3 @@ class PatientBroker:
     def _timeouts_borne(self) -> int:
         farm_down = any("hmds" in name for name in self.session.farms_down)
         return TIMEOUTS_BORNE_WITHOUT_FARM if farm_down else TIMEOUTS_BORNE
-
-    async def _wait_for_connection(self, reason: str) -> None:
-        self._report(ConnectionAwaited(reason))
-        await self.session.wait_usable()
-        self._report(ConnectionBack())
