@@ -25,8 +25,8 @@ class InstrumentData:
     run makes a synthetic one. `series` begins with the one the strategy sees; for currencies its
     BID and ASK follow when they are stored, and orders are filled on them. `longer` are series of
     longer bars that the strategy asks for by a parameter. `files` are files of any of these series
-    that were checked. Without `sessions` a trading day is a calendar day in
-    the exchange's time zone.
+    that were checked. Without `sessions` a trading day is a calendar day in the exchange's time
+    zone. With `only_sessions` the bars of `series` outside of them are left out.
     """
 
     instrument_id: str
@@ -34,6 +34,7 @@ class InstrumentData:
     series: tuple[Series, ...]
     files: tuple[Path, ...]
     sessions: Sessions | None = None
+    only_sessions: bool = False
     longer: tuple[Series, ...] = ()
 
     def files_of(self, series: Series) -> tuple[Path, ...]:

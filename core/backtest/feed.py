@@ -69,7 +69,8 @@ def _there(series: Series, data: InstrumentData, interval: Interval) -> Stream:
 
 def _traded(data: InstrumentData, interval: Interval) -> InstrumentFeed:
     """The feed of the bars of the run alone."""
-    main, *others = (read_stream(one, data.files_of(one), interval) for one in data.series)
+    only = data.sessions if data.only_sessions else None
+    main, *others = (read_stream(one, data.files_of(one), interval, only) for one in data.series)
     if main is None:
         raise DataUnavailable(
             f"there are no bars of {data.series[0]} in the range",

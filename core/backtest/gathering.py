@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from catalog import workers
 from catalog.coverage import Interval, intersect
-from catalog.errors import BrokerUnavailable, DataUnavailable, QuarterdeckError
+from catalog.errors import BrokerUnavailable, DataUnavailable, QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report
 from catalog.instruments import Definition
 from catalog.origin import is_adjusted
 from catalog.series import NANOS_PER_SECOND, BarSpec, PriceSide, Series
-from catalog.sessions import Sessions, calendar_sessions
+from catalog.sessions import Hours, Sessions, calendar_sessions
 from catalog.store import Catalog
 from core.backtest.data import InstrumentData
 from core.backtest.spec import RunSpec
@@ -25,6 +25,7 @@ from core.ranges import read_range, resolve_range
 
 _OTHER_SIDE: dict[PriceSide, PriceSide] = {"BID": "ASK", "ASK": "BID"}
 _TOLD = 5
+_LONGEST_TO_PART = 1_800 * NANOS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +181,9 @@ class Gathering:
             return None
         # An adjusted catalog takes no raw prices, so that is what is asked for.
         adjusted = is_adjusted(await asyncio.to_thread(lambda: self.catalog.origin))
+        hours = await asyncio.to_thread(self._hours_to_fetch, typed_id, wanted.bars)
         request = FetchRequest(
-            (typed_id,), wanted.bars, wanted.start, wanted.end, adjusted=adjusted
+            (typed_id,), wanted.bars, wanted.start, wanted.end, hours, adjusted=adjusted
         )
         fetched = await fetch_series(
             typed_id,
@@ -193,6 +195,15 @@ class Gathering:
         )
         return fetched.error
 
+    def _hours_to_fetch(self, typed_id: str, bars: BarSpec) -> Hours | None:
+        """The hours of the run for a series that is not there yet; what is there goes on as it is,
+        and regular hours are taken out of it."""
+        known = self.catalog.alias(typed_id.strip().upper())
+        held = self.catalog.hours(Series(known, bars)) if known else None
+        if held or bars != self._spec.bars or self._spec.hours == "stored":
+            return None
+        return self._spec.hours
+
     def _stored(self, typed_id: str, wanted: _Wanted) -> tuple[InstrumentData, Interval]:
         instrument_id = self.catalog.alias(typed_id.strip().upper())
         if instrument_id is None:
@@ -200,6 +211,7 @@ class Gathering:
         series = Series(instrument_id, wanted.bars)
         if not self.catalog.files(series):
             raise _lacking(instrument_id, wanted, f"the catalog holds no {series.spec} bars of it")
+        only_sessions = self._only_sessions(series)
         typed = read_range(wanted.start, wanted.end, wanted.bars, self._clock())
         definition = self.catalog.instrument(instrument_id)
         info = (definition or {}).get("info") or {}
@@ -223,9 +235,30 @@ class Gathering:
             tick = {key: definition[key] for key in ("price_precision", "price_increment")}
             definition = {**(self.catalog.instrument(instrument_id, at=interval[0]) or {}), **tick}
         files = self.catalog.checked_files(series, *interval)
-        return InstrumentData(
-            instrument_id, definition, (series,), tuple(files), sessions
-        ), interval
+        data = InstrumentData(
+            instrument_id, definition, (series,), tuple(files), sessions, only_sessions
+        )
+        return data, interval
+
+    def _only_sessions(self, series: Series) -> bool:
+        """Whether bars outside regular hours are left out. Raises `WrongInput` for hours that the
+        stored bars cannot give."""
+        held, wanted = self.catalog.hours(series) or "regular", self._spec.hours
+        if series.spec != self._spec.bars or wanted in ("stored", held):
+            return False
+        if wanted == "all":
+            raise WrongInput(
+                f"the bars of {series} are of regular hours",
+                "a run on all hours needs bars of all hours",
+                "fetch those into another catalog with --hours all",
+            )
+        if series.spec.nanos > _LONGEST_TO_PART:
+            raise WrongInput(
+                f"the bars of {series} are of all hours",
+                "bars of more than 30 minutes may begin before the market opens and end after",
+                "run on shorter bars, or leave --hours out",
+            )
+        return True
 
     def _held(self, series: Series, span: Interval) -> Interval | None:
         """From the first bar held in a span to the last."""
@@ -235,7 +268,9 @@ class Gathering:
     def sessions(self, series: Series, span: Interval) -> Sessions | None:
         """The remembered sessions of a span (ns UTC), else those of the venue's calendar; None
         where neither is known."""
-        hours = self.catalog.hours(series) or "regular"
+        hours: Hours = self.catalog.hours(series) or "regular"
+        if self._only_sessions(series):
+            hours = "regular"
         known = self.catalog.sessions(series.instrument_id, hours, span)
         if known is not None:
             return known

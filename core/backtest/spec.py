@@ -17,6 +17,7 @@ from core.strategies.parameters import check_bounds
 type Source = Literal["auto", "catalog"]
 type Account = Literal["auto", "margin", "cash"]
 type PositionKeeping = Literal["netting", "hedging"]
+type RunHours = Literal["stored", "regular", "all"]
 
 MOST_WARM_UP = 100_000
 MOST_LEVERAGE = 1000
@@ -60,9 +61,11 @@ class RunSpec:
     are a name of `fees.FEES`, perhaps with an amount (`per_contract:1.20`), or `module:Class` of a
     fee model of Nautilus'; empty, those of the settings.
 
-    `account` auto is a margin account. With a `leverage` Nautilus denies orders whose value exceeds
-    so many times the free cash; at 0 it lets all through, and the result tells what was held.
-    `slippage` is the chance that a market order fills one tick worse, drawn with `seed`.
+    `hours` are those of the stored bars; regular ones can be had out of bars of all hours too, if
+    they are of half an hour or less. `account` auto is a margin account. With a `leverage` Nautilus
+    denies orders whose value exceeds so many times the free cash; at 0 it lets all through, and the
+    result tells what was held. `slippage` is the chance that a market order fills one tick worse,
+    drawn with `seed`.
     """
 
     strategy: str
@@ -74,6 +77,7 @@ class RunSpec:
     cash: str = "100000 USD"
     fees: str = "ibkr_fixed"
     source: Source = "auto"
+    hours: RunHours = "stored"
     warm_up: int = 0
     account: Account = "auto"
     oms: PositionKeeping = "netting"
@@ -110,6 +114,7 @@ class RunSpec:
             ("account", self.account, get_args(Account.__value__)),
             ("oms", self.oms, get_args(PositionKeeping.__value__)),
             ("source", self.source, get_args(Source.__value__)),
+            ("hours", self.hours, get_args(RunHours.__value__)),
         ):
             if value not in words:
                 raise WrongInput(

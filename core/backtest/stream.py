@@ -26,6 +26,7 @@ from catalog.coverage import Interval
 from catalog.encoding import SCHEMA, int64s
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.series import PriceSide, Series
+from catalog.sessions import Sessions
 from core.backtest.sweep_sharing import ARROW
 
 _BATCH = 2_000
@@ -36,7 +37,8 @@ _PLAIN = SCHEMA.with_metadata(None)
 class Stream:
     """The bars of a series in the range of a run: where they are, when they close and at what.
 
-    `skipped` is how many rows of the files lie before the range. `volume` is given to every bar
+    `skipped` is how many rows of the files lie before the range; `kept` says which of those in it
+    are bars of the run, None that all are. `volume` is given to every bar
     in place of its own, unless None. `traded` says whether any bar has a volume of its own.
     """
 
@@ -49,6 +51,7 @@ class Stream:
     size_precision: int
     traded: bool
     volume: int | None = None
+    kept: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -74,8 +77,9 @@ class Cursor:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        end = stream.skipped + len(stream)
-        self._batches = _rows(stream.files, SCHEMA.names, stream.skipped, end)
+        end = stream.skipped + len(stream.ts if stream.kept is None else stream.kept)
+        rows = _rows(stream.files, SCHEMA.names, stream.skipped, end)
+        self._batches = rows if stream.kept is None else _only(stream.kept, rows)
         self._rest = _PLAIN.empty_table()
         self._wrangler = BarDataWrangler(
             stream.series.bar_type, stream.price_precision, stream.size_precision
@@ -104,8 +108,11 @@ class Cursor:
         return table.slice(0, count)
 
 
-def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> Stream | None:
-    """The bars of a series that open in the interval, or None when there are none.
+def read_stream(
+    series: Series, files: Sequence[Path], interval: Interval, only: Sessions | None = None
+) -> Stream | None:
+    """The bars of a series that open in the interval, or None when there are none; with `only`
+    those of its sessions.
 
     Raises `DataUnavailable` when a file cannot be read or bars are not in time order,
     `WrongInput` when the files do not go together.
@@ -135,7 +142,26 @@ def read_stream(series: Series, files: Sequence[Path], interval: Interval) -> St
     close = np.empty(end - first)
     _fill(close, (_floats(part["close"]) for part in _rows(ordered, ["close"], first, end)))
     traded = any(pc.max(part["volume"]).as_py() for part in _rows(ordered, ["volume"]))
-    return Stream(series, ordered, first, ts[first:end], close, *kinds.pop(), traded)
+    every = Stream(series, ordered, first, ts[first:end], close, *kinds.pop(), traded)
+    return every if only is None else _in_sessions(every, only)
+
+
+def _in_sessions(every: Stream, sessions: Sessions) -> Stream | None:
+    opens = every.ts - every.series.spec.nanos
+    place = np.searchsorted(sessions.closes, opens, "right")
+    known = place < len(sessions)
+    kept = np.zeros(len(opens), np.bool_)
+    kept[known] = opens[known] >= sessions.opens[place[known]]
+    if not kept.any():
+        return None
+    return replace(every, ts=every.ts[kept], close=every.close[kept], kept=kept)
+
+
+def _only(kept: npt.NDArray[np.bool_], parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    done = 0
+    for part in parts:
+        yield part.filter(pa.array(kept[done : done + len(part)]))
+        done += len(part)
 
 
 def _fill(column: npt.NDArray[Any], parts: Iterable[npt.NDArray[Any]]) -> None:

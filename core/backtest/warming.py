@@ -61,4 +61,7 @@ def _begin(each: InstrumentData, spec: RunSpec, start: int, gathering: Gathering
 def _with_files(each: InstrumentData, interval: Interval, gathering: Gathering) -> InstrumentData:
     catalog = gathering.catalog
     files = [file for one in each.series for file in catalog.checked_files(one, *interval)]
+    if each.only_sessions:  # bars of the warm-up are left out by them too
+        known = gathering.sessions(each.series[0], interval)
+        each = replace(each, sessions=known or each.sessions)
     return replace(each, files=tuple(files))

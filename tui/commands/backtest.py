@@ -36,6 +36,7 @@ def run(
     cash: given.Cash = "100000 USD",
     fees: given.Fees = "",
     source: given.Source = "auto",
+    hours: given.Hours = "stored",
     warm_up: given.WarmUp = 0,
     account: given.Account = "auto",
     oms: given.Oms = "netting",
@@ -50,7 +51,7 @@ def run(
     invocation: Invocation = context.obj
     spec = given.spec_of(
         *(strategy, instrument, bars, start, end, param, cash, fees, source),
-        *(warm_up, account, oms, leverage, slippage, seed),
+        *(hours, warm_up, account, oms, leverage, slippage, seed),
     )
 
     async def work(workspace: Workspace) -> int:

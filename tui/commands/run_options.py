@@ -34,7 +34,13 @@ Source = Annotated[
     Literal["auto", "catalog"],
     typer.Option(help="auto fetches what is missing first; catalog never asks the broker."),
 ]
-WarmUp = Annotated[int, typer.Option(help="Bars before the start that indicators are shown.")]
+Hours = Annotated[
+    Literal["stored", "regular", "all"],
+    typer.Option(
+        help="Trading hours: those of the stored bars, or regular ones out of bars of all hours."
+    ),
+]
+WarmUp = Annotated[int, typer.Option(help="Bars before the start, shown to indicators alone.")]
 Account = Annotated[Literal["auto", "margin", "cash"], typer.Option(help="The kind of account.")]
 Oms = Annotated[
     Literal["netting", "hedging"], typer.Option(help="One position an instrument, or several.")
@@ -69,6 +75,7 @@ def spec_of(
     cash: str,
     fees: str,
     source: Literal["auto", "catalog"],
+    hours: Literal["stored", "regular", "all"],
     warm_up: int,
     account: Literal["auto", "margin", "cash"],
     oms: Literal["netting", "hedging"],
@@ -89,6 +96,7 @@ def spec_of(
         cash=cash,
         fees=fees,
         source=source,
+        hours=hours,
         warm_up=warm_up,
         account=account,
         oms=oms,

@@ -38,6 +38,7 @@ def sweep(
     cash: given.Cash = "100000 USD",
     fees: given.Fees = "",
     source: given.Source = "auto",
+    hours: given.Hours = "stored",
     warm_up: given.WarmUp = 0,
     account: given.Account = "auto",
     oms: given.Oms = "netting",
@@ -56,7 +57,7 @@ def sweep(
     check_metric(sort)
     base = given.spec_of(
         *(strategy, instrument, bars, start, end, param, cash, fees, source),
-        *(warm_up, account, oms, leverage, slippage, seed),
+        *(hours, warm_up, account, oms, leverage, slippage, seed),
     )
     wanted = SweepSpec(base, tuple(Axis.parse(text) for text in grid), workers)
     wanted.specs()  # refused now, before anything is opened

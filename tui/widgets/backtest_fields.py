@@ -14,6 +14,7 @@ from core.backtest.spec import (
     MOST_WARM_UP,
     Account,
     PositionKeeping,
+    RunHours,
     RunSpec,
     Source,
 )
@@ -38,7 +39,8 @@ READERS: dict[str, Callable[[str], object]] = {
 DOCS = {
     "start": "a date, or 2024-01, -30d, ytd",
     "end": "a date, or 2024-01, today",
-    "warm_up": "bars before the start that indicators are shown",
+    "hours": "those of the stored bars, or regular ones out of bars of all hours",
+    "warm_up": "bars before the start, shown to indicators alone",
     "leverage": "orders beyond it are denied; 0 denies none",
     "slippage": "the chance that a market order fills a tick worse",
     "seed": "what chance is drawn with",
@@ -60,6 +62,7 @@ def run_fields(ids: Suggester) -> Iterator[FormField]:
     yield FormField("cash", "cash", usual.cash)
     yield FormField("fees", "fees", usual.fees, choices=fees)
     yield FormField("source", "source", usual.source, choices=_words(Source))
+    yield FormField("hours", "hours", usual.hours, choices=_words(RunHours))
     yield FormField("warm_up", "warm-up", str(usual.warm_up))
     yield FormField("account", "account", usual.account, choices=_words(Account))
     yield FormField("oms", "oms", usual.oms, choices=_words(PositionKeeping))

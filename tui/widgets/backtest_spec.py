@@ -13,6 +13,7 @@ _OPTIONS = (
     "cash",
     "fees",
     "source",
+    "hours",
     "warm_up",
     "account",
     "oms",
