@@ -41,7 +41,7 @@ class Deck:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
-    async def shows(self, *texts: str, seconds: float = 10.0) -> None:
+    async def shows(self, *texts: str, seconds: float = 30.0) -> None:
         """Wait until all of the texts stand on the screen."""
         await self.until(
             lambda: all(text in self.text for text in texts), f"{texts} on the screen", seconds
@@ -55,7 +55,7 @@ class Deck:
             await self.pilot.pause(1.5 * REFRESH_S)
 
     async def until(
-        self, condition: Callable[[], bool], what: str = "it", seconds: float = 10.0
+        self, condition: Callable[[], bool], what: str = "it", seconds: float = 30.0
     ) -> None:
         try:
             async with asyncio.timeout(seconds):

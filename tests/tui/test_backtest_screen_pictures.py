@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,13 @@ def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
 
 async def _store(options: Options) -> None:
     workspace = await Workspace.open(options)
-    started = datetime(2026, 2, 3, 15, 30, tzinfo=UTC)
+    store_run(workspace, SPEC)
+    await workspace.close()
+
+
+def store_run(workspace: Workspace, spec: RunSpec, *, hour: int = 15, **changes: Any) -> None:
+    """Store a run that began at an hour of that February day; `changes` are of its result."""
+    started = datetime(2026, 2, 3, hour, 30, tzinfo=UTC)
     staging = workspace.runs.begin(started)
     ts = (np.arange(19_724, 19_810) + 1) * DAY - 1
     value = 100_000 + 2_500 * np.sin(np.arange(len(ts)) / 9) + np.linspace(0, 4_210, len(ts))
@@ -111,8 +118,7 @@ async def _store(options: Options) -> None:
         warnings=("1 positions are open at the end, valued at the last close",),
         metrics=METRICS,
     )
-    workspace.runs.keep(staging, SPEC, result, [])
-    await workspace.close()
+    workspace.runs.keep(staging, spec, replace(result, **changes), [])
 
 
 type Compare = Callable[..., bool]

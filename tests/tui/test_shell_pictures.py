@@ -99,11 +99,11 @@ def test_catalog(size: tuple[int, int], frozen: Options, snap_compare: Compare) 
 async def fill(options: Options) -> None:
     """Ten sessions of minutes, the fifth and sixth not asked for; daily bars without instrument."""
     workspace = await Workspace.open(options)
-    await asyncio.to_thread(_fill, workspace.catalog)
+    await asyncio.to_thread(fill_catalog, workspace.catalog)
     await workspace.close()
 
 
-def _fill(catalog: Catalog) -> None:
+def fill_catalog(catalog: Catalog) -> None:
     opens = [FIRST + DAY * (day + 2 * (day // 5)) for day in range(10)]
     closes = [start + SESSION * MINUTE for start in opens]
     dates = np.array(opens) // DAY

@@ -42,7 +42,7 @@ class KeyBar(Widget):
             binding = active.binding
             if not binding.show or not active.enabled or binding.action in here:
                 continue
-            if focused is not None and typing and len(binding.key) == 1:
+            if typing and (len(binding.key) == 1 or binding.key == "escape"):
                 continue
             here[binding.action] = (self.app.get_key_display(binding), binding.description)
         if "filter" in here:  # as everywhere: after what is special here
