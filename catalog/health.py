@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from catalog.checks.bar_files import FileHealth, examine
-from catalog.checks.findings import Finding, by_weight
+from catalog.checks.findings import SEVERITIES, Finding, by_weight
 from catalog.checks.folders import SERIES_PARENTS, folder_findings
 from catalog.checks.hours import SessionBook
 from catalog.checks.instruments import InstrumentFile, examine_instrument
@@ -60,6 +60,14 @@ class CheckReport:
     def count(self, severity: str) -> int:
         """How many findings are of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
+
+    @property
+    def totals(self) -> str:
+        """How many findings of each severity there are, in words."""
+        if not self.findings:
+            return "nothing is wrong"
+        counts = [(self.count(severity), severity) for severity in SEVERITIES]
+        return ", ".join(f"{count:,} {severity}{'s' * (count != 1)}" for count, severity in counts)
 
 
 def check(

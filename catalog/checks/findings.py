@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from catalog.coverage import Interval
 from catalog.errors import WrongInput
@@ -16,7 +16,9 @@ from catalog.series import NANOS_PER_SECOND, Series
 type Severity = Literal["error", "warning", "notice"]
 type Remedy = Literal["repair", "backfill", "fetch", "rebuild", "migrate", "look", "leave"]
 
-_ORDER = ("error", "warning", "notice")
+SEVERITIES: tuple[Severity, ...] = get_args(Severity.__value__)
+"""The worst first."""
+
 _REMEDIES = {
     "repair": "quarterdeck catalog repair",
     "backfill": "quarterdeck catalog backfill",
@@ -101,7 +103,7 @@ class Finding:
 
 def by_weight(finding: Finding) -> tuple[int, str, str]:
     """A key that sorts the worst first, then by what they are about."""
-    return _ORDER.index(finding.severity), finding.subject, finding.kind
+    return SEVERITIES.index(finding.severity), finding.subject, finding.kind
 
 
 def moment(nanos: int) -> str:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
     from tui.output import Output
 
-_ORDER = ("error", "warning", "notice")
 _UNSOUND = 4
 """The exit code while a finding is an error: bars that cannot be used or would be read wrong."""
 
@@ -80,7 +79,7 @@ def repair(
         if steps:
             mended = await mend_catalog(workspace.catalog, workspace.clock, steps, output.event)
         output.line()
-        output.line(_totals(mended.left))
+        output.line(mended.left.totals)
         output.summary(
             done=True,
             steps=[step.as_record() for step in steps],
@@ -159,17 +158,22 @@ def undo(
 
 
 def _print_findings(report: CheckReport, output: Output) -> None:
+    from catalog.checks.findings import SEVERITIES
+
     def alike(finding: Finding) -> tuple[str, str]:
         return finding.severity, finding.kind
 
-    worst_first = sorted(report.findings, key=lambda one: (_ORDER.index(one.severity), one.kind))
+    def weight(finding: Finding) -> tuple[int, str]:
+        return SEVERITIES.index(finding.severity), finding.kind
+
+    worst_first = sorted(report.findings, key=weight)
     for (severity, kind), some in groupby(worst_first, key=alike):
         findings = list(some)
         output.line(f"{severity}: {kind.replace('_', ' ')}: {findings[0].meaning}")
         for finding in findings:
             output.line(f"  {finding}")
         output.line(f"  -> {'; '.join(sorted({one.mend for one in findings}))}")
-    output.line(_totals(report))
+    output.line(report.totals)
     output.line(
         f"{report.files:,} files, {report.files_read:,} of them read now "
         f"({report.bytes_read / 1e6:,.1f} MB in {report.seconds:,.1f} s)"
@@ -184,9 +188,3 @@ def _print_findings(report: CheckReport, output: Output) -> None:
         bytes_read=report.bytes_read,
         seconds=report.seconds,
     )
-
-
-def _totals(report: CheckReport) -> str:
-    if not report.findings:
-        return "nothing is wrong"
-    return ", ".join(f"{report.count(severity):,} {severity}s" for severity in _ORDER)

@@ -166,6 +166,4 @@ def _row(at: int, finding: Finding) -> Row:
 
 
 def _totals(report: CheckReport) -> str:
-    counts = ", ".join(f"{report.count(severity):,} {severity}s" for severity in _TONES)
-    read = f"{report.files:,} files, {report.files_read:,} of them read now"
-    return f"{counts if report.findings else 'nothing is wrong'} in {read}"
+    return f"{report.totals} in {report.files:,} files, {report.files_read:,} of them read now"
