@@ -7,13 +7,14 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -149,6 +150,7 @@ class QuarterdeckApp(TypeaheadApp):
         self._ticking: Timer | None = None
         self._opening: asyncio.Task[None] | None = None
         self._ended: set[int] = set()
+        self._plain_signs = signs.PlainSigns()
         self._bell = True
         for theme in THEMES:
             self.register_theme(theme)
@@ -218,6 +220,16 @@ class QuarterdeckApp(TypeaheadApp):
         if problem is not None:
             last_good = "the settings that were good the last time are used meanwhile"
             self.tell(WrongInput(problem.title, problem.reason, *problem.steps, last_good))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Those in force: with signs of ASCII where the terminal has no others."""
+        filters = super().get_line_filters()
+        return [*filters, self._plain_signs] if signs.ascii_only() else filters
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as it is told; the sign for enter has none of ASCII that says it."""
+        told = super().get_key_display(binding)
+        return told.replace("⏎", "enter") if signs.ascii_only() else told
 
     def apply(self, settings: Settings) -> None:
         """Take theme, keys, zone, signs, pace and bell from the settings."""

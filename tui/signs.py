@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
-_PLAIN = str.maketrans("●◌◐✕○▲▼…◂▸▁▂▃▄▅▆▇█", "*~%xo^v.<>.,-=+*##")
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+_PLAIN = str.maketrans(
+    "●◌◐✕✓○▲▼…◂▸·≤×▒▁▂▃▄▅▆▇█▔▏▕│┊─┌┐└┘├┤┬┴┼╭╮╰╯←↑→↓",
+    "*~%xvo^v.<>.<x:.,-=+*##-||||-+++++++++++++<^>v",
+)
 _chosen = "auto"
 
 
@@ -19,6 +26,8 @@ def ascii_only() -> bool:
     return _chosen == "ascii" or (_chosen == "auto" and os.environ.get("TERM") == "linux")
 
 
-def plain(text: str) -> str:
-    """The text with signs the terminal can show, cell for cell."""
-    return text.translate(_PLAIN) if ascii_only() else text
+class PlainSigns(LineFilter):
+    """Puts signs of ASCII in place of others, cell for cell, in all that is drawn."""
+
+    def apply(self, segments: list[Segment], _background: Color) -> list[Segment]:
+        return [Segment(text.translate(_PLAIN), style) for text, style, _ in segments]

@@ -79,6 +79,13 @@ async def test_ascii_signs_are_a_choice(tmp_path: Path) -> None:
         await change(shown, "charts", "ascii")
         await shown.press("escape")
         await shown.shows("x refused", "+- Session ")
+        for key, panel in (("2", "Series"), ("3", "New fetch"), ("4", "History"), ("1", "Session")):
+            await shown.press(key)
+            await shown.shows(f"- {panel} ")
+            assert shown.text.isascii()
+        await shown.press("D")
+        await shown.shows("x nothing accepts connections")
+        assert shown.text.isascii()
 
 
 async def test_broken_settings_are_told_and_the_last_good_ones_used(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from tui.signs import plain
 from tui.widgets.result_progress import percent
 from tui.zone import EXCHANGE_ZONE as EXCHANGE_ZONE
 
@@ -110,4 +109,4 @@ def _connection(status: Status) -> Content:
     if not status.connection:
         return Content("opening the catalog ...")
     look = CONNECTION_LOOKS[status.connection]
-    return Content.styled(f"{plain(look.sign)} {status.connection}", look.colour)
+    return Content.styled(f"{look.sign} {status.connection}", look.colour)
