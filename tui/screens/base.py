@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
 from catalog.errors import QuarterdeckError
 from tui.keys import named
@@ -39,6 +41,9 @@ class BaseScreen(Screen[None]):
     """The style classes the body begins with."""
     TELLS_FAILED: ClassVar[str] = ""
     """The kind of job whose failure the screen itself tells in full."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Where it moves, what is lit is drawn, not the whole screen, as Textual would."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
