@@ -17,7 +17,7 @@ from catalog.series import BarSpec
 type Hours = Literal["regular", "all"]
 """Regular trading hours, or all hours the market is open (extended, overnight)."""
 
-type Source = Literal["broker", "calendar"]
+type Source = Literal["broker", "calendar", "week"]
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -28,7 +28,8 @@ class Sessions:
 
     `dates` are trading dates in days since 1970-01-01, `opens` and `closes` moments in ns UTC;
     a session is half-open. A date with a break has several rows. `zone` is the exchange's IANA
-    zone; `source` says whether the broker told or a calendar was computed.
+    zone; `source` says whether the broker told them, a calendar was computed, or the hours of one
+    week were taken for all.
     """
 
     dates: Ints

@@ -21,7 +21,7 @@ from catalog.coverage import Interval, union
 from catalog.errors import DataUnavailable
 from catalog.layout import NANOS_PER_DAY, open_of
 from catalog.series import BarSpec, Series
-from catalog.sessions import Sessions, calendar_sessions, period_of
+from catalog.sessions import Sessions, Source, calendar_sessions, period_of
 
 if TYPE_CHECKING:
     from catalog.store import Catalog
@@ -65,7 +65,7 @@ class Coverage:
     stretches: tuple[Stretch, ...]
     closed: tuple[date, ...]
     holes: tuple[Hole, ...]
-    sessions: Literal["broker", "calendar"] | None
+    sessions: Source | None
 
     @property
     def lacking(self) -> int:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from catalog.events import Event, Level
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
+from catalog.sessions import Source
 from core.ibkr.session_events import PacingWait as PacingWait
 
 
@@ -88,13 +89,16 @@ class NoLongerKept(FetchWarning):
 
 @dataclass(frozen=True, slots=True)
 class CalendarUsed(FetchWarning):
-    """The broker told no sessions of an instrument: those of a calendar stand in."""
+    """The broker told no sessions of an instrument: those of a calendar stand in, or the hours that
+    its contract details list for some days."""
 
     instrument_id: str
+    source: Source
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.instrument_id}: sessions from a calendar, the broker says: {self.reason}"
+        what = "a calendar" if self.source == "calendar" else "its hours of one week"
+        return f"{self.instrument_id}: sessions from {what}, the broker says: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from core.ibkr.chunks import (
 from core.ibkr.contracts import parse_id
 from core.ibkr.requests import Empty, Pacing, Timeout, as_error, head_timestamp
 from core.ibkr.schedule import broker_sessions
+from core.ibkr.weekly_hours import weekly_sessions
 from core.identity import Clock, InstrumentLookup
 from core.ranges import TypedRange, read_range, resolve_range
 
@@ -221,14 +222,23 @@ class _Planning:
         if isinstance(answer, Sessions):
             sessions = answer
         else:
-            self.report(CalendarUsed(lookup.id, answer.text))
-            sessions = await workers.run(calendar_sessions, self.series.venue, span, hours)
+            sessions = await self._stand_in(span)
+            self.report(CalendarUsed(lookup.id, sessions.source, answer.text))
         if isinstance(answer, Sessions | Empty):  # after another failure it may tell next time
             settled = _settled(span, sessions, self.now)
             await asyncio.to_thread(
                 self.catalog.store_sessions, lookup.id, hours, settled, sessions
             )
         return sessions
+
+    async def _stand_in(self, span: Interval) -> Sessions:
+        """Sessions that the broker does not tell: of a calendar, else as in the week it lists."""
+        try:
+            return await workers.run(calendar_sessions, self.series.venue, span, self.hours)
+        except DataUnavailable:
+            info = self.lookup.info
+            listed = info["liquid_hours"] if self.hours == "regular" else info["trading_hours"]
+            return weekly_sessions(str(listed or ""), info["time_zone"], span)
 
     async def _data_begin(self) -> int:
         """The first open of the broker's data in the coordinate of the series; 0 if not told.

@@ -301,8 +301,9 @@ def _session_findings(bars: BarColumns, health: FileHealth, known: SessionsOf) -
         open_times = np.array(sessions.open_times(series.spec))
         at = np.searchsorted(open_times[:, 0], opens, side="right") - 1
         outside = (at < 0) | (opens >= open_times[at, 1])
-    told_by = "the broker's schedule" if sessions.source == "broker" else "the calendar"
-    yield from _counted("outside_sessions", bars, outside, f"bars outside the hours of {told_by}")
+    told_by = {"broker": "the broker's schedule", "calendar": "the calendar", "week": "one week"}
+    hours_of = f"bars outside the hours of {told_by[sessions.source]}"
+    yield from _counted("outside_sessions", bars, outside, hours_of)
     if hours is not None:
         holes = describe(series.spec, bars.ts, health.covered, span, sessions).holes
         if holes:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from catalog.errors import DataUnavailable
 from catalog.series import BarSpec, Series
 from core.fetch_events import CalendarUsed, DataBegin, NoLongerKept, NothingToDo
 from core.jobs import JobProgress
@@ -77,6 +78,20 @@ async def test_before_the_first_data_there_is_none_and_it_is_not_asked_for_again
     assert progress.done == progress.total == 9
     again = await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-01", "2010-06-11")
     assert (again.outcome, again.requests) == ("nothing to do", 0)
+
+
+def no_calendar(venue: str, *_: object) -> None:
+    raise DataUnavailable(f"the sessions of {venue} are not known")
+
+
+async def test_without_schedule_and_calendar_the_hours_of_a_week_stand_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.fetch_plan.calendar_sessions", no_calendar)
+    fetched = await desk.fetch("TSLA", "1-DAY-LAST", "2010-06-07", "2010-06-11")
+    assert [told.source for told in desk.told(CalendarUsed)] == ["week"]
+    assert (fetched.outcome, fetched.error) == ("no data", None)
+    assert desk.told(JobProgress)[-1].done == 5  # days that the broker was asked for
 
 
 async def test_what_reaches_back_before_the_first_data_is_asked_from_there_on(desk: Desk) -> None:
