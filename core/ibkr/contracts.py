@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from catalog.errors import QuarterdeckError, WrongInput
@@ -26,7 +27,7 @@ from core.ibkr.symbology import (
 )
 
 if TYPE_CHECKING:
-    from ib_async import Contract, ContractDetails
+    from ib_async import Contract, ContractDescription, ContractDetails
 
 type SecType = Literal["STK", "FUT", "CONTFUT", "CASH", "IND", "OPT", "CRYPTO"]
 
@@ -113,7 +114,8 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One contract found by a search."""
+    """One contract found by a search, or the continuous future of a product, which has no contract
+    id of its own: its `con_id` is 0."""
 
     con_id: int
     symbol: str
@@ -122,10 +124,15 @@ class Match:
     currency: str
     description: str
 
+    @property
+    def id(self) -> str:
+        """The id by which it is asked for."""
+        return f"conid:{self.con_id}" if self.con_id else f"{self.symbol}.{self.exchange}"
+
     def __str__(self) -> str:
         return (
             f"{self.symbol} {self.sec_type} {self.exchange} {self.currency} "
-            f"(conid:{self.con_id}) {self.description}".rstrip()
+            f"({self.id}) {self.description}".rstrip()
         )
 
 
@@ -216,26 +223,32 @@ def choose(query: ContractQuery, found: list[ContractDetails]) -> ContractDetail
 async def search(
     session: BrokerSession, text: str, *, timeout: float = DETAILS_TIMEOUT
 ) -> list[Match]:
-    """Contracts whose symbol or name resembles `text`, the broker's best first.
+    """Contracts whose symbol or name resembles `text`, the broker's best first; behind the index
+    that the broker names for futures, the continuous one of them.
 
     Raises `BrokerUnavailable`, also after `timeout` seconds.
     """
     answer = await matching_symbols(session, text, timeout=timeout)
     if not isinstance(answer, list):
         raise as_error(answer, f"search for '{text}'")
-    contracts = [found.contract for found in answer if found.contract is not None]
-    return [
-        Match(
-            contract.conId,
-            contract.symbol,
-            contract.secType,
-            venue_name(contract.primaryExchange or contract.exchange),
-            contract.currency,
-            contract.description,
-        )
-        for contract in contracts
-        if contract.conId > 0  # the list may end with a row that is no contract
-    ]
+    return [match for found in answer for match in _matches(found)]
+
+
+def _matches(found: ContractDescription) -> Iterator[Match]:
+    contract = found.contract
+    if contract is None or contract.conId <= 0:  # the list may end with a row that is no contract
+        return
+    match = Match(
+        contract.conId,
+        contract.symbol,
+        contract.secType,
+        venue_name(contract.primaryExchange or contract.exchange),
+        contract.currency,
+        contract.description,
+    )
+    yield match
+    if "FUT" in found.derivativeSecTypes and is_futures_venue(match.exchange):
+        yield replace(match, con_id=0, sec_type="CONTFUT")
 
 
 def instrument_id(details: ContractDetails) -> str:

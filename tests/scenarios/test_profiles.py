@@ -61,7 +61,10 @@ async def test_search_lists_contracts_with_ids_that_commands_understand(tmp_path
         shell = Shell(tmp_path, gateway.port)
         found = await asyncio.to_thread(shell.run, "search", "app", "--json")
         nothing = await asyncio.to_thread(shell.run, "search", "zzzz")
+        futures = await asyncio.to_thread(shell.run, "search", "ES", "--json")
     assert found.code == 0, found.err
     match = found.summary["matches"][0]
     assert (match["symbol"], match["exchange"], match["con_id"]) == ("AAPL", "NASDAQ", 265598)
+    of_es = [one["sec_type"] for one in futures.summary["matches"] if one["symbol"] == "ES"]
+    assert of_es == ["IND", "CONTFUT"]
     assert (nothing.code, "knows nothing like 'zzzz'" in nothing.out) == (0, True)

@@ -30,7 +30,7 @@ async def test_what_is_found_and_marked_goes_into_the_form_by_its_canonical_id(
         await shown.shows("nothing fetched yet")
         await shown.press("s")
         await search(shown, "s")
-        await shown.shows("MICROSOFT CORP", "SPX     index  CBOE      USD")
+        await shown.shows("MICROSOFT CORP", "SPX     index    CBOE      USD")
         matches = shown.app.screen.query_one(ResultTable)
         await shown.until(lambda: matches.has_focus, "the list in focus")
         await shown.press("space")
@@ -60,6 +60,20 @@ async def test_from_the_field_the_word_at_its_end_is_searched_for_and_replaced(
 
 def field_is(shown: Deck, ids: str) -> bool:
     return not isinstance(shown.app.screen, Search) and field(shown, "ids").value == ids
+
+
+async def test_futures_are_offered_behind_the_index_that_stands_for_them(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        await shown.press("3", "s")
+        await search(shown, "E-mini")
+        await shown.shows("ES      index    CME", "ES      futures  CME")
+        matches = shown.app.screen.query_one(ResultTable)
+        await shown.until(lambda: matches.has_focus, "the list in focus")
+        matches.point_at("ES.CME")
+        await shown.press("enter")
+        await shown.until(lambda: field_is(shown, "ES.CME"))
 
 
 async def test_nothing_found_is_told_and_leaving_changes_nothing(

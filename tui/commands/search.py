@@ -41,7 +41,7 @@ def search(
                     one.sec_type,
                     one.exchange,
                     one.currency,
-                    f"conid:{one.con_id}",
+                    one.id,
                     one.description,
                 )
                 for one in matches

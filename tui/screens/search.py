@@ -33,7 +33,7 @@ _COLUMNS = (
 _TYPES = {
     "STK": "stock",
     "FUT": "future",
-    "CONTFUT": "future",
+    "CONTFUT": "futures",
     "CASH": "FX",
     "IND": "index",
     "OPT": "option",
@@ -134,14 +134,12 @@ class Search(ModalScreen[Found]):
         else:
             self._tell(f"the broker knows nothing like '{text}'; try the beginning of the symbol")
 
-    async def _take(self, con_ids: tuple[str, ...]) -> None:
+    async def _take(self, ids: tuple[str, ...]) -> None:
         """Ask by which ids the contracts are known, and close with them."""
         from core.ibkr.contracts import parse_id, resolve
 
         self._tell("asking for the canonical id ...")
-        known = [
-            await resolve(self._workspace.broker, parse_id(f"conid:{con_id}")) for con_id in con_ids
-        ]
+        known = [await resolve(self._workspace.broker, parse_id(one)) for one in ids]
         self.dismiss(Found(self._text, tuple(one.instrument_id for one in known)))
 
     def _tell(self, text: str, *, wrong: bool = False) -> None:
@@ -151,4 +149,4 @@ class Search(ModalScreen[Found]):
 def _row(match: Match) -> Row:
     kind = _TYPES.get(match.sec_type, match.sec_type)
     texts = (match.symbol, kind, match.exchange, match.currency, match.description)
-    return Row(str(match.con_id), tuple(map(Cell, texts)))
+    return Row(match.id, tuple(map(Cell, texts)))
