@@ -54,7 +54,7 @@ def stored_series(catalog: Catalog, ids: Sequence[str], report: Report = ignore)
     for typed in ids:
         name = typed.strip().upper()
         names = {name, catalog.alias(name)}
-        found = [one for one in held if names & {one.instrument_id, one.symbol, one.bar_type}]
+        found = [one for one in held if names & _names_of(one)]
         if not found:
             raise WrongInput(
                 f"nothing is stored of '{typed}'",
@@ -63,6 +63,10 @@ def stored_series(catalog: Catalog, ids: Sequence[str], report: Report = ignore)
             )
         chosen += [one for one in found if one not in chosen]
     return chosen
+
+
+def _names_of(series: Series) -> set[str | None]:
+    return {series.instrument_id, series.symbol, series.bar_type, str(series)}
 
 
 async def update_all(

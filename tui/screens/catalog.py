@@ -232,11 +232,11 @@ class CatalogScreen(BaseScreen):
             await self.deck.go_with("backtest", (series.instrument_id,), series.spec)
 
     def action_update(self) -> None:
-        """Bring the instruments of these series to now."""
-        ids = tuple(dict.fromkeys(one.series.instrument_id for one in self._chosen))
-        if self.workspace is not None and ids:
-            self.workspace.update(ids)
-            self.notify(f"updating {', '.join(ids)}; 3 shows it", timeout=3, markup=False)
+        """Bring these series to now."""
+        series = tuple(str(one.series) for one in self._chosen)
+        if self.workspace is not None and series:
+            self.workspace.update(series)
+            self.notify(f"updating {', '.join(series)}; 3 shows it", timeout=3, markup=False)
 
     def action_check(self) -> None:
         """Look for everything that is wrong, and show it."""
@@ -351,6 +351,7 @@ class CatalogScreen(BaseScreen):
         """Copy the instrument id of the series."""
         if (chosen := self._selected) is not None:
             self.app.copy_to_clipboard(chosen.series.instrument_id)
+            self.notify("the instrument's id is in the clipboard", timeout=3)
 
     def action_reload(self) -> None:
         """Read the catalog again."""
