@@ -95,7 +95,7 @@ COLUMNS = (
 
 
 class FetchBoards:
-    """The boards of all fetches of this process. They are to catch up while others screens are
+    """The boards of all fetches of this process. They are to catch up while other screens are
     shown, too: a job keeps only its last lines."""
 
     def __init__(self) -> None:
