@@ -101,5 +101,5 @@ def _placeholder(parameter: Parameter) -> str:
     if parameter.default is not None:
         return f"({parameter.default})"
     if parameter.type in _OF_RUN:
-        return "(the run's)"
+        return "(run's)"
     return "(needed)" if parameter.required else "(none)"
