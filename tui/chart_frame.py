@@ -87,7 +87,12 @@ class Frame:
         if margin:
             row = (high - low) / max(rows - 2, 1)
             low, high = low - row, high + row
-        ticks = round_ticks(low, high, max(rows // 3, 2))
+        # Of two labels in one row either would be seen, by chance.
+        by_row = {
+            round((rows - 1) * (tick - low) / (high - low)): tick
+            for tick in round_ticks(low, high, max(rows // 3, 2))
+        }
+        ticks = list(by_row.values())
         labels = number_labels(ticks, suffix)
         columns = _columns_beside(labels[0], width)
         return cls(width, height, columns, rows, low, high, ticks, labels, title, dates)

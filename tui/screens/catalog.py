@@ -103,7 +103,8 @@ class CatalogScreen(BaseScreen):
     # The list
 
     def on_screen_resume(self) -> None:
-        self._reload_at = 0.0
+        if self._loading is not None and self._loading.done():  # else it is read just now
+            self._reload_at = 0.0
         super().on_screen_resume()
 
     def refresh_view(self, workspace: Workspace) -> None:
