@@ -17,6 +17,7 @@ from textual.widgets import Input
 from catalog.errors import DataUnavailable
 from catalog.events import Event
 from catalog.series import BarSpec, Series
+from core.fetch import FetchRequest
 from core.fetch_events import (
     ChunkEmpty,
     ChunkReceived,
@@ -341,3 +342,17 @@ def texts_of(board: FetchBoard, *, later: float = 0.0) -> list[list[str]]:
     """The cells of the rows, so many seconds after the last event."""
     now = board.job.log.since(0)[-1].time + timedelta(seconds=later)
     return [[cell.text for cell in row.cells] for row in board.rows(now)]
+
+
+async def test_a_fetch_begun_before_the_screen_was_seen_stands_there_once(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        request = FetchRequest(("GDX",), BarSpec(1, "DAY"), "2026-03-02", "2026-03-03")
+        await shown.workspace.fetch(request).wait()
+        await shown.press("3")
+        await shown.shows("GDX 1-DAY-LAST", "done")
+        screen = shown.app.screen
+        await screen._read_journal(shown.workspace)  # type: ignore[attr-defined]
+        await shown.settles()
+        assert shown.text.count("GDX 1-DAY-LAST  ") == 1

@@ -65,7 +65,6 @@ class FetchScreen(BaseScreen):
         super().__init__()
         self._requests: dict[int, FetchRequest] = {}
         self._entries: tuple[JournalEntry, ...] = ()
-        self._since = datetime.now(UTC)
         self._journal_at = 0.0
         self._begun = False
         self._wanted: FetchRequest | None = None
@@ -103,13 +102,17 @@ class FetchScreen(BaseScreen):
         self._offer_keys()
 
     async def _read_journal(self, workspace: Workspace) -> None:
-        """Read what other processes did, and this one's own before this screen was made."""
+        """Read what other processes did, and this one with a profile it left."""
         entries = await workspace.journal()
+        since = min(
+            (job.snapshot.started for job in workspace.jobs.all if job.kind == "fetch"),
+            default=datetime.now(UTC),
+        )
         self._entries = tuple(
             entry
             for entry in entries
             if entry.profile == workspace.profile.name
-            and not (entry.pid == os.getpid() and entry.started >= self._since)
+            and not (entry.pid == os.getpid() and entry.started >= since)
         )[:_PAST_JOBS]
 
     def on_screen_resume(self) -> None:
