@@ -43,6 +43,7 @@ _MIGRATIONS = (
     CREATE TABLE instrument_hashes (path TEXT PRIMARY KEY, sha256 TEXT);
     """,
     "ALTER TABLE aliases ADD COLUMN source TEXT",
+    "DELETE FROM folders",  # its contents tell more
 )
 """How each version of the schema comes from the one before; the first from nothing."""
 

@@ -41,7 +41,8 @@ class SeriesSummary:
     `first` and `last` are stamps, ns UTC; both are 0 when no file can be read. `bytes` is the
     space on disk. `hours` is None when no file says what was asked. `gaps` counts the pieces of
     session time that were never answered between the first and the last that were; None when the
-    market's sessions are not known. `damaged` counts files that cannot be read. `stale` says why
+    market's sessions are not known. `updated` is when the broker was last asked for any of it, ISO
+    8601; None when nobody says. `damaged` counts files that cannot be read. `stale` says why
     the stored history is no longer the broker's, as after a split; `flags` are what changed it
     before, such as a split it was rebuilt after.
     """
@@ -57,6 +58,7 @@ class SeriesSummary:
     has_instrument: bool
     covered: tuple[Interval, ...]
     gaps: int | None
+    updated: str | None
     damaged: int
     stale: str | None
     flags: tuple[str, ...]
@@ -131,7 +133,8 @@ class Listing:
     def _record(self, series: Series, files: Sequence[BarFile], damaged: int) -> _Record:
         empties = [empty.interval for empty in self._ledger.empties(series)]
         covered = coverage.union([*empties, *(one for file in files for one in file.covered)])
-        hours = next((file.asked.hours for file in files if file.asked), None)
+        answers = [file.asked for file in files if file.asked]
+        hours = answers[0].hours if answers else None
         return {
             "bar_type": series.bar_type,
             "first": min((file.first for file in files), default=0),
@@ -143,6 +146,7 @@ class Listing:
             "price_precision": files[-1].price_precision if files else 0,
             "covered": covered,
             "gaps": _gaps(series, covered, hours, self._ledger),
+            "updated": max((answer.fetched_at for answer in answers), default=None),
             "damaged": damaged,
         }
 

@@ -220,10 +220,11 @@ class Catalog:
         hours: Hours,
         con_id: int | None,
         origin: Origin,
+        fetched: datetime | None = None,
         report: Report = ignore,
     ) -> int:
-        """Store the answer to one request and that `asked` was answered; give how many bars are
-        new.
+        """Store the answer to one request and that `asked` was answered, `fetched` then, or now;
+        give how many bars are new.
 
         Bars outside `asked` and bars already held are dropped; an answer without bars is kept as
         an empty span. Under one hold of the writer lock each file is staged, read back, compared
@@ -236,7 +237,8 @@ class Catalog:
             raise ValueError(f"bars of {series} are out of order")
         self.require_writable()
         bars = bars.between(*asked)
-        answer = Asked((asked,), hours, con_id, origin, datetime.now(UTC).isoformat())
+        fetched = fetched or datetime.now(UTC)
+        answer = Asked((asked,), hours, con_id, origin, fetched.isoformat())
         with writing(self.root) as staging:
             self.require_origin(origin)
             self._require_definition(series, bars, con_id)

@@ -318,6 +318,7 @@ class SeriesFetch:
             hours=plan.hours,
             con_id=self._known.con_id,
             origin=self._known.origin,
+            fetched=self._clock(),
         )
         new = await write(lambda tell: store(report=tell), self._report)
         self._stored += new  # not before the await: other chunks count meanwhile

@@ -125,4 +125,5 @@ def _store(catalog: Catalog, series: Series, ts: Any, asked: tuple[int, int]) ->
     """Bars of a price that swings around 200 with a period of three sessions."""
     close = (20_000 + 500 * np.sin(np.arange(len(ts)) / SESSION * 2)).astype(np.int64)
     bars = BarColumns(ts, close - 5, close + 12, close - 15, close, close // 10, 2, 0)
-    catalog.store_bars(series, bars, asked=asked, hours="regular", con_id=None, origin="simulated")
+    terms: dict[str, Any] = {"hours": "regular", "con_id": None, "origin": "simulated"}
+    catalog.store_bars(series, bars, asked=asked, fetched=NOW, **terms)

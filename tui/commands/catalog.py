@@ -283,6 +283,7 @@ def _record(one: SeriesSummary) -> dict[str, object]:
         "bytes": one.bytes,
         "files": one.files,
         "hours": one.hours,
+        "updated": one.updated,
         "has_instrument": one.has_instrument,
         "damaged": one.damaged,
         "stale": one.stale,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from catalog.sessions import Sessions
     from catalog.store import Catalog
 
+_DATE = len("2026-01-05")
+
 
 class Detail(NamedTuple):
     """What is read of a series to show it."""
@@ -34,6 +36,8 @@ class Detail(NamedTuple):
     """None when the bars cannot be read."""
     bars: BarColumns | QuarterdeckError
     """The bars, or why they cannot be read."""
+    typed: tuple[str, ...] = ()
+    """What its instrument was asked for as, other than by its id."""
 
 
 class SeriesDetail(Vertical):
@@ -73,16 +77,18 @@ def read_detail(catalog: Catalog, summary: SeriesSummary) -> Detail:
     """Read a series and its instrument; blocks on the disk."""
     series = summary.series
     definition = catalog.instrument(series.instrument_id)
+    aliases = catalog.aliases(series.instrument_id)
+    typed = tuple(name for name, source in aliases.items() if source == "typed")
     try:
         bars = catalog.read_bars(series)
     except QuarterdeckError as error:
-        return Detail(summary, definition, None, error)
+        return Detail(summary, definition, None, error, typed)
     if not summary.covered:
-        return Detail(summary, definition, None, bars)
+        return Detail(summary, definition, None, bars, typed)
     sessions = None
     if summary.hours:
         sessions = catalog.sessions(series.instrument_id, summary.hours, _span(summary))
-    return Detail(summary, definition, _coverage(summary, bars, sessions), bars)
+    return Detail(summary, definition, _coverage(summary, bars, sessions), bars, typed)
 
 
 def by_calendar(detail: Detail) -> Detail:
@@ -158,11 +164,13 @@ def _facts(detail: Detail) -> Content:
     facts = (
         f"{missing:,} missing: d lists, f fetches" if missing else "",
         *summary.flags,
+        f"asked as {', '.join(detail.typed)}" if detail.typed else "",
         f"conId {con_id}" if con_id else "",
         f"tick {definition['price_increment']}",
         f"{summary.hours} hours" if summary.hours else "",
         disk,
         _zone(definition),
+        f"updated {summary.updated[:_DATE]}" if summary.updated else "",
     )
     stale = f"no longer the broker's history, {summary.stale}: N fetches it anew  "
     told = Content("  ".join(filter(None, facts)))
