@@ -51,7 +51,14 @@ def test_quitting_gives_the_terminal_back(tmp_path: Path, gateway_port: int) -> 
         assert b"Traceback" not in shown.received
 
 
-@pytest.mark.parametrize("environment", [{"TERM": "xterm"}, {"TERM": "linux"}, {"NO_COLOR": "1"}])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        *({"TERM": name} for name in ("xterm", "linux", "screen", "tmux-256color")),
+        {"NO_COLOR": "1"},
+    ],
+    ids=lambda one: "-".join(*one.items()),
+)
 def test_it_is_readable_in_few_colours_and_in_none(
     tmp_path: Path, gateway_port: int, environment: dict[str, str]
 ) -> None:

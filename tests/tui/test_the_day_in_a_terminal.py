@@ -83,7 +83,10 @@ def mend_and_fetch(shown: Terminal) -> None:
     shown.press(ESCAPE)
     shown.gone("Findings")
     shown.press("3n" + "AAPL IBM" + TAB * 2 + "2026-03-02" + TAB + "2026-03-03" + ENTER)
-    shown.shows("AAPL IBM 1-MINUTE-LAST", "done", "1,170")
+    shown.resize(250, 70)
+    shown.shows("AAPL IBM 1-MINUTE-LAST", "done", "1,170", "? help")
+    shown.resize(80, 24)
+    shown.shows("AAPL IBM 1-MINUTE-LAST", "1,170")
     shown.press("2jju", "IBM.NYSE", "780")
     shown.gone("stale", "DAMAGED")
 
