@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -42,6 +43,28 @@ class Line(NamedTuple):
 class _Drawn(NamedTuple):
     line: Line
     strips: list[Strip]
+
+
+class _Look(NamedTuple):
+    """What lines are drawn in: so many cells, and styles of heads and of texts by level."""
+
+    width: int
+    head: Style
+    text: Style
+    marked: dict[Level, Style]
+
+    def drawn(self, line: Line) -> _Drawn:
+        """The line in as many rows as it takes."""
+        style = self.marked.get(line.level, self.text)
+        room = max(self.width - len(line.head) - 2, 20)
+        text = _WORDS.get(line.level, "") + line.text
+        rows = [text] if len(text) <= room else textwrap.wrap(text, room)
+        starts = [line.head] + [" " * len(line.head)] * (len(rows) - 1)
+        strips = [
+            Strip([Segment(f"{start} ", self.head), Segment(row, style)])
+            for start, row in zip(starts, rows, strict=True)
+        ]
+        return _Drawn(line, strips)
 
 
 class LinePanel(FilteredView):
@@ -81,6 +104,7 @@ class LinePanel(FilteredView):
         self._strips: list[Strip] = []
         self._cursor = 0
         self._drawn_width = 0
+        self._drawn_in: _Look | None = None
         self._following = self.FOLLOWS
         self._from = Level.INFO
 
@@ -94,7 +118,8 @@ class LinePanel(FilteredView):
         if not self.size.width:
             return  # not laid out yet: `on_resize` draws them
         at_end = self.is_vertical_scroll_end
-        self._append(self._drawn(line) for line in fresh if self._passes(line))
+        look = self._look()
+        self._append(look.drawn(line) for line in fresh if self._passes(line))
         self._show(to_the_end=self._following and at_end)
 
     def show(self, lines: Iterable[Line]) -> None:
@@ -163,7 +188,9 @@ class LinePanel(FilteredView):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._draw_again()
+        # Most updates are of the focus: of the border alone.
+        if self._drawn_in is not None and self._look() != self._drawn_in:
+            self._draw_again()
 
     def render_row(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
@@ -186,7 +213,8 @@ class LinePanel(FilteredView):
         if not self.size.width:
             return
         self._shown, self._strips = [], []
-        self._append(self._drawn(line) for line in self._lines if self._passes(line))
+        look = self._drawn_in = self._look()
+        self._append(look.drawn(line) for line in self._lines if self._passes(line))
         self._show(to_the_end=self._following)
 
     def _append(self, drawn: Iterable[_Drawn]) -> None:
@@ -234,16 +262,7 @@ class LinePanel(FilteredView):
         top = sum(len(drawn.strips) for drawn in self._shown[:line])
         return top, top + (len(self._shown[line].strips) if self._shown else 0)
 
-    def _drawn(self, line: Line) -> _Drawn:
-        dim = self.get_component_rich_style("line--dim")
-        word = _WORDS.get(line.level, "")
-        style = self.get_component_rich_style(f"line--{line.level}") if word else self.rich_style
-        room = max(self.scrollable_size.width - len(line.head) - 2, 20)
-        text = word + line.text
-        rows = [text] if len(text) <= room else textwrap.wrap(text, room)
-        starts = [line.head] + [" " * len(line.head)] * (len(rows) - 1)
-        strips = [
-            Strip([Segment(f"{start} ", dim), Segment(row, style)])
-            for start, row in zip(starts, rows, strict=True)
-        ]
-        return _Drawn(line, strips)
+    def _look(self) -> _Look:
+        marked = {level: self.get_component_rich_style(f"line--{level}") for level in _WORDS}
+        head = self.get_component_rich_style("line--dim")
+        return _Look(self.scrollable_size.width, head, self.rich_style, marked)
