@@ -25,8 +25,9 @@ import psutil
 from core.options import Options
 from core.simulator.process import start_process
 from core.workspace import Workspace
+from tests.benchmarks import sweeping_app
 from tests.benchmarks.measure import Measurement
-from tests.benchmarks.workspaces import make_many_series
+from tests.benchmarks.workspaces import make_many_series, store_minutes
 
 WIDTH, HEIGHT = 160, 45
 IDLE_S, WATCHED_S = 20.0, 10.0
@@ -77,11 +78,12 @@ class Line:
 
 
 @contextmanager
-def dashboard(home: Path, port: int, *options: str) -> Iterator[Line]:
-    """The dashboard of the demo profile on the gateway at `port`, connected and at rest."""
+def dashboard(home: Path, port: int, *options: str, module: str = "tui.cli") -> Iterator[Line]:
+    """The dashboard of the demo profile on the gateway at `port`, connected and, unless the module
+    is another, at rest."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-    program = "from tui.cli import main; main()"
+    program = f"from {module} import main; main()"
     arguments = ["--profile", "demo", "--home", str(home), "--port", str(port), *options]
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
@@ -119,9 +121,10 @@ async def _measure() -> list[Measurement]:
 
 
 async def _fill(home: Path) -> None:
-    """A catalog of many series."""
+    """A catalog of many series, and one that is swept over."""
     workspace = await Workspace.open(Options(profile="demo", home=home, port=1))
     await asyncio.to_thread(make_many_series, workspace.catalog.root, SERIES, 1, "simulated")
+    await asyncio.to_thread(store_minutes, workspace, sweeping_app.BARS)
     await workspace.close()
 
 
@@ -129,14 +132,7 @@ def _watch(home: Path, port: int) -> list[Measurement]:
     found: list[Measurement] = []
     with dashboard(home, port) as line:
         found.append(_bytes("idle, Connection: bytes/s", line.per_second(IDLE_S), 100))
-        for key, name, moves in (
-            (b"1", "Connection", (b"\t",)),
-            (b"2", "Catalog", (b"j", b"k")),
-            (b"3", "Fetch", (b"\t",)),
-            (b"4", "Backtest", (b"\t",)),
-        ):
-            line.press(key, then=4.0)
-            found += _times(f"key to paint, {name}, idle", line.key_times(moves), 33)
+        found += _each_screen(line, "idle")
         line.press(b"2", then=2.0)
         found.append(_bytes("idle, Catalog: bytes/s", line.per_second(IDLE_S / 2), 10))
         resident = psutil.Process(line.process.pid).memory_info().rss / 1e6
@@ -145,8 +141,24 @@ def _watch(home: Path, port: int) -> list[Measurement]:
         found += _while_fetching(line, "", 8_000)
         line.press(b"2", then=1.0)
         found += _times("key to paint, Catalog, while fetching", line.key_times((b"j", b"k")), 50)
+    with dashboard(home, port, module=sweeping_app.__name__) as line:
+        found += _each_screen(line, "during a sweep")
     with dashboard(home / "slow", port, "--low-bandwidth") as line:
         found += _while_fetching(line, ", --low-bandwidth", 2_000)
+    return found
+
+
+def _each_screen(line: Line, when: str) -> list[Measurement]:
+    """How long keys take on each screen."""
+    found: list[Measurement] = []
+    for key, name, moves in (
+        (b"1", "Connection", (b"\t",)),
+        (b"2", "Catalog", (b"j", b"k")),
+        (b"3", "Fetch", (b"\t",)),
+        (b"4", "Backtest", (b"\t",)),
+    ):
+        line.press(key, then=4.0)
+        found += _times(f"key to paint, {name}, {when}", line.key_times(moves), 33)
     return found
 
 

@@ -31,7 +31,7 @@ async def workspace_with_minutes(home: Path, count: int) -> AsyncIterator[Worksp
     """A workspace whose catalog holds `count` successive minutes of one stock, made up here."""
     workspace = await Workspace.open(Options(home=home, port=1))
     try:
-        _store_minutes(workspace, count)
+        store_minutes(workspace, count)
         await workspace.warm_up()
         yield workspace
     finally:
@@ -87,8 +87,9 @@ def make_many_series(root: Path, count: int, files: int, origin: Origin = "real"
             os.link(path, folder / file_name(first + moved, last + moved))
 
 
-def _store_minutes(workspace: Workspace, count: int) -> None:
-    """Bars round the clock, so sessions are whole days."""
+def store_minutes(workspace: Workspace, count: int) -> None:
+    """Store successive minutes of one stock, with its instrument. They are bars round the clock, so
+    sessions are whole days."""
     catalog = workspace.catalog
     first = int(FIRST.timestamp()) * NANOS_PER_SECOND
     days = -(-count // 1440)
