@@ -33,7 +33,7 @@ async def _measure() -> list[Measurement]:
             statistics.median(short),
             "s",
             None,
-            0.08,
+            0.05,
             note=f"a bare engine in a fresh process: {statistics.median(bare_short):.3f} s",
         ),
         Measurement(
@@ -41,7 +41,7 @@ async def _measure() -> list[Measurement]:
             statistics.median(rates),
             "bars/s",
             statistics.median(bare_rates),
-            0.9,
+            0.95,
             higher_is_better=True,
         ),
     ]

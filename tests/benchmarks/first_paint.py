@@ -43,7 +43,7 @@ def measure() -> list[Measurement]:
             statistics.median(ours),
             "s",
             statistics.median(baseline),
-            1.25,
+            1.15,
         )
     ]
 
