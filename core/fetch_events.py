@@ -281,7 +281,8 @@ class SeriesDone(FetchEvent):
 
 @dataclass(frozen=True, slots=True)
 class SeriesFailed(FetchEvent):
-    """A series could not be fetched in full; what was stored before is kept."""
+    """A series could not be fetched in full; what was stored before is kept. `steps` say what to
+    do about it, its line the first of them."""
 
     level: ClassVar[Level] = Level.ERROR
 
@@ -289,9 +290,11 @@ class SeriesFailed(FetchEvent):
     bars: BarSpec
     title: str
     reason: str
+    steps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.typed_id} {self.bars}: {self.title}: {self.reason}"
+        told = f"{self.typed_id} {self.bars}: {self.title}: {self.reason}"
+        return " -> ".join([told, *self.steps[:1]])
 
 
 def _moment(nanos: int) -> datetime:

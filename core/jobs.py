@@ -109,15 +109,18 @@ class JobProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class JobFailed(Event):
-    """A job ended with an error; whoever waits for the job gets the error itself."""
+    """A job ended with an error; whoever waits for the job gets the error itself. `steps` say what
+    to do about it, its line the first of them."""
 
     level = Level.ERROR
 
     title: str
     reason: str
+    steps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.reason}" if self.reason else self.title
+        told = f"{self.title}: {self.reason}" if self.reason else self.title
+        return " -> ".join([told, *self.steps[:1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,7 @@ class Job[T]:
         self.snapshot = replace(self.snapshot, state=state, finished=datetime.now(UTC), error=error)
         if error is not None:
             # For the shared log alone: who follows this job's own gets the error from `wait`.
-            self._listener(JobFailed(error.title, error.reason))
+            self._listener(JobFailed(error.title, error.reason, error.steps))
         self.log.wake()
 
 

@@ -355,7 +355,8 @@ class SeriesFetch:
 
     def _tell_failure(self, error: QuarterdeckError) -> None:
         bars = self.request.bars
-        self._report(SeriesFailed(self.typed_id, bars, error.title, error.reason))
+        failed = SeriesFailed(self.typed_id, bars, error.title, error.reason, error.steps)
+        self._report(failed)
 
     def _tell_flaws(self, series: Series, read: BarsRead) -> None:
         if read.in_lots:

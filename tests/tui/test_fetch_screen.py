@@ -30,6 +30,7 @@ from core.fetch_events import (
     SeriesDone,
     SeriesFailed,
 )
+from core.ibkr.pacing_rules import open_rule
 from core.jobs import Job, JobProgress, Jobs, JobState
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field, fill
@@ -86,7 +87,7 @@ async def test_each_series_of_a_fetch_has_its_own_outcome(
         await shown.shows("NOSUCH  failed: unknown symbol", "…", "done", "1 failed")
         await shown.shows("plan: 2 series (not NOSUCH: see the log)")
         await shown.press("G", "enter")
-        await shown.shows("1-MINUTE-LAST: NOSUCH ─", "ERROR NOSUCH 1-MINUTE-LAST: unknown")
+        await shown.shows("1-MINUTE-LAST: NOSUCH ─", "ERROR NOSUCH 1-MINUTE-LAST: unknown", " -> ")
         assert "390 bars stored" not in shown.text.split("esc close")[0]
 
 
@@ -258,6 +259,20 @@ async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
     board.job.cancel()
 
 
+async def test_a_wait_that_ends_with_another_request_says_what_it_waits_for() -> None:
+    board, report = board_of("IBM.NYSE")
+    report(FetchPlanned(IBM, 2, 4_000))
+    report(ChunkRequested(IBM, 0, 10))
+    report(PacingWait(0.0, open_rule()))
+    assert [row[1] for row in texts_of(board, later=2.1)] == [
+        "  0% waiting: 50 requests open",
+        "0/2, waiting: 50 requests open",
+    ]
+    report(ChunkReceived(IBM, 0, 10, 1_950, 0.8))
+    assert texts_of(board, later=2.1)[1][1] == "1/2, waits its turn"
+    board.job.cancel()
+
+
 async def test_a_fetch_without_a_broker_is_paused_until_it_is_back() -> None:
     board, report = board_of("IBM.NYSE")
     report(FetchPlanned(IBM, 2, 4_000))
@@ -319,10 +334,10 @@ async def test_series_stand_as_they_were_typed_and_those_of_one_instrument_apart
         "  GDX.ARCA for GDX.NASDAQ",
     ]
     report(FetchPlanned(days, 1, 250))
-    report(SeriesFailed("IBM.NYSE", IBM.spec, "it is stale", "a split"))
+    report(SeriesFailed("IBM.NYSE", IBM.spec, "it is stale", "a split", ("rebuild it", "or not")))
     report(SeriesDone(days, 250, 250, 1))
     assert [row[0] for row in texts_of(board)[1:3]] == [
-        "  IBM.NYSE 1-MINUTE-LAST  failed: it is stale, a split",
+        "  IBM.NYSE 1-MINUTE-LAST  failed: it is stale, a split -> rebuild it",
         "  IBM.NYSE 1-DAY-LAST",
     ]
     board.job.cancel()

@@ -59,8 +59,9 @@ async def test_a_told_error_fails_the_job_and_reaches_the_shared_log() -> None:
         await job.wait()
     assert job.snapshot.state is JobState.FAILED
     assert [line.event for line in jobs.log.since(0)] == [
-        JobFailed("no such thing", "nobody has it")
+        JobFailed("no such thing", "nobody has it", ("take another",))
     ]
+    assert str(jobs.log.since(0)[0].event) == "no such thing: nobody has it -> take another"
 
 
 async def test_a_flaw_of_ours_is_told_without_a_traceback() -> None:

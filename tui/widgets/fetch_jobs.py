@@ -122,11 +122,12 @@ class FetchBoard:
 
     def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
         self._job = job
-        self._ids = ids
+        self.ids = ids
         self._seen = 0
         self._lines: dict[tuple[str, BarSpec], _SeriesLine] = {}
         self._typed: dict[str, str] = {}
         self._heard = self._paced_until = job.snapshot.started
+        self._waits_for = ""  # the rule of a wait that has no end of its own
         self._without_broker = False
         self._unfolded: bool | None = None
 
@@ -156,6 +157,8 @@ class FetchBoard:
             return "paused: no broker"
         if (left := self._paced_for(now)) > 0 and now - heard > _STILL:
             return f"waiting {clock(left)}: pacing"
+        if self._waits_for and now - heard > _STILL:
+            return f"waiting: {self._waits_for}"
         return ""
 
     def _paced_for(self, now: datetime) -> float:
@@ -164,7 +167,7 @@ class FetchBoard:
 
     def _place(self, line: _SeriesLine) -> int:
         typed = line.asked_as or line.name
-        return self._ids.index(typed) if typed in self._ids else len(self._ids)
+        return self.ids.index(typed) if typed in self.ids else len(self.ids)
 
     def names(self, key: str) -> tuple[str, ...]:
         """The ids that the series of a row goes by; none for the row of the job."""
@@ -189,7 +192,8 @@ class FetchBoard:
         elapsed, remaining = snapshot.elapsed(now), snapshot.remaining(now)
         if remaining is not None:
             remaining = max(remaining, self._paced_for(now))
-        reason = f": {snapshot.error.title}" if snapshot.error else ""
+        error = snapshot.error
+        reason = " -> ".join([f": {error.title}", *error.steps[:1]]) if error else ""
         cells = (
             Cell(job.title + reason, "bad" if reason else ""),
             self._progress(snapshot, now) if snapshot.finished is None else self._end(snapshot),
@@ -232,6 +236,7 @@ class FetchBoard:
             case ChunkReceived() | ChunkEmpty():
                 line = self._line(event.series)
                 line.heard = self._heard = time
+                self._waits_for = ""
                 line.answered += 1
                 line.under_way.discard(event.end)
                 line.bars += event.bars if isinstance(event, ChunkReceived) else 0
@@ -242,10 +247,13 @@ class FetchBoard:
                 line = self._line(series)
                 line.bars = bars
                 line.outcome = line.outcome or "done"
-            case SeriesFailed(typed_id, spec, title, reason):
+            case SeriesFailed(typed_id, spec, title, reason, steps):
                 names = [name for name, typed in self._typed.items() if typed == typed_id]
                 line = self._line_of(names[0] if names else typed_id, spec)
-                line.outcome, line.failed = f"{title}, {reason}", True
+                line.failed = True
+                line.outcome = " -> ".join([f"{title}, {reason}", *steps[:1]])
+            case PacingWait(0, rule):
+                self._waits_for = rule
             case PacingWait(seconds, _):
                 self._paced_until = max(self._paced_until, time + timedelta(seconds=seconds))
             case ConnectionAwaited() | ConnectionBack():
