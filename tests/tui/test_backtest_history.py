@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from catalog.series import BarSpec
+from core.backtest.results import RunResult, RunStore
 from core.backtest.run_index import Search
 from core.backtest.spec import RunSpec
 from core.fetch import FetchRequest
+from core.home import Home
 from core.options import Options
+from core.profiles import BUILT_IN
 from core.settings import Settings
 from core.workspace import Workspace
 from tests.tui.conftest import NOW
@@ -33,6 +36,7 @@ SPEC = RunSpec(
     BarSpec.parse("1-MINUTE-LAST"),
     "2026-03-02",
     "2026-03-03",
+    cash="100000 USD",
     source="catalog",
 )
 SLOW = replace(SPEC, parameters={"fast_period": 20, "slow_period": 60})
@@ -89,6 +93,19 @@ async def test_marked_runs_are_compared_side_by_side(
         await shown.shows("return", " <")
         await shown.press("escape")
         await shown.shows("History")
+
+
+async def test_a_failed_run_says_why_in_its_row(
+    run_home: Path, tmp_path: Path, gateway_port: int
+) -> None:
+    home = shutil.copytree(run_home, tmp_path / "copy")
+    store = RunStore(BUILT_IN["demo"].runs_folder(Home.find(home)))
+    staging = store.begin(NOW)
+    times = (NOW.isoformat(), NOW.isoformat())
+    error = {"title": "no bars of MSFT.NASDAQ are stored"}
+    store.keep(staging, SPEC, RunResult(staging.name, "failed", *times, error=error), [])
+    async with runs(home, tmp_path, gateway_port, (160, 45)) as shown:
+        await shown.shows("failed: no bars of")
 
 
 async def test_the_chosen_zone_rules_the_times_of_runs_and_is_named(

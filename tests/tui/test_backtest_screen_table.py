@@ -76,6 +76,13 @@ async def test_a_single_cell_takes_the_whole_line() -> None:
         assert lines(shown)[2] == "  failed: no such thing"
 
 
+async def test_the_last_of_too_few_cells_takes_the_rest_of_the_line() -> None:
+    figures = (Column("return", number=True), Column("Sharpe", number=True))
+    async with table() as (shown, _, _):
+        shown.show([Row("x", (Cell("X"), Cell("failed: no such data")))], COLUMNS[0], *figures)
+        assert lines(shown)[1] == "> X             failed: no su…"
+
+
 async def test_columns_keep_their_width_while_the_rows_are_the_same_ones() -> None:
     def told(bars: str, count: int) -> list[Row]:
         return [Row(f"{at}", (Cell("a name too long for this"), Cell(bars))) for at in range(count)]

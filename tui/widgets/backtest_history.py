@@ -41,7 +41,8 @@ def history_row(run: RunSummary, now: datetime, metric: str = "") -> Row:
     )
     metrics = run.result.metrics
     if metrics is None:
-        return Row(run.run_id, (*head, Cell("failed", "bad")))
+        why = (run.result.error or {}).get("title", "no reason was kept")
+        return Row(run.run_id, (*head, Cell(f"failed: {why}", "bad")))
     figures = (
         gain(metrics.total_return, percent(metrics.total_return)),
         Cell(ratio(metrics.sharpe)),

@@ -63,7 +63,8 @@ class _SeriesLine:
         if self.failed:
             return Row(key, (Cell(f"{name}  failed: {self.outcome}", "bad"),))
         state = Cell(self.outcome, "good") if self.outcome else Cell(self._stands(job, held_up))
-        return Row(key, (Cell(f"{name}{self._surprise}"), state, Cell(f"{self.bars:,}")))
+        named = Cell(f"{name}{self._surprise}")
+        return Row(key, (named, state, Cell(f"{self.bars:,}"), Cell("")))
 
     @property
     def _surprise(self) -> str:

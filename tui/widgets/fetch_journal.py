@@ -6,6 +6,7 @@ from datetime import datetime
 
 from core.journal import EntryState, JournalEntry
 from tui.widgets.header import EXCHANGE_ZONE
+from tui.widgets.result_progress import percent
 from tui.widgets.result_table import Cell, Row
 
 _TONES = {
@@ -14,7 +15,6 @@ _TONES = {
     EntryState.CANCELLED: "warning",
 }
 _TOLD = {
-    EntryState.RUNNING: Cell("runs in another process"),
     EntryState.INTERRUPTED: Cell("unfinished: R goes on", "warning"),
     EntryState.RESUMED: Cell("went on later", "dim"),
 }
@@ -23,7 +23,11 @@ _TOLD = {
 def journal_row(entry: JournalEntry, now: datetime) -> Row:
     """A job of the journal: what, and how and when it ended."""
     note = f": {entry.note}" if entry.note else ""
-    return Row(entry.id, (Cell(f"{entry.title}{note}"), _TOLD.get(entry.state) or _end(entry, now)))
+    if entry.state is EntryState.RUNNING:
+        state = Cell(f"running elsewhere {percent(entry.fraction)}")
+    else:
+        state = _TOLD.get(entry.state) or _end(entry, now)
+    return Row(entry.id, (Cell(f"{entry.title}{note}"), state, Cell("")))
 
 
 def _end(entry: JournalEntry, now: datetime) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, zip_longest
+from itertools import accumulate
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -299,13 +299,15 @@ class ResultTable(FilteredView):
 
     def _difference(self, old: tuple[Cell, ...], new: tuple[Cell, ...]) -> tuple[int, int]:
         """The cells of the screen between which two rows differ."""
-        if len(old) != len(new) or len(new) == 1 < len(self._columns):
+        if len(old) != len(new):
             return 0, self.size.width
         ends = list(accumulate(width + GAP for width in self._widths))
         changed = [at for at, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
         if not changed:  # what the row stands for differs: its mark may
             return 0, self.size.width
-        return ends[changed[0]] - self._widths[changed[0]] - GAP, ends[changed[-1]] + GAP
+        start = ends[changed[0]] - self._widths[changed[0]] - GAP
+        to_the_end = changed[-1] == len(new) - 1 < len(self._columns) - 1
+        return start, self.size.width if to_the_end else ends[changed[-1]] + GAP
 
     def _as_wide_as_before(self, sheet: Sheet) -> Sheet:
         """The sheet in columns that do not shrink, unless only narrower ones hold it whole.
@@ -334,18 +336,21 @@ class ResultTable(FilteredView):
 
     def _line(self, cells: Sequence[Cell], plain: Style) -> list[Segment]:
         segments = [Segment("  ", plain)]
-        if len(cells) == 1 < len(self._columns):
-            text, room = cells[0].text, self.scrollable_size.width - GAP
-            text = text if len(text) <= room else f"{text[: room - 1]}…"
-            return [*segments, Segment(text, self._toned(cells[0], plain))]
-        for column, width, cell in zip_longest(self._columns, self._widths, cells):
-            text = cut_in_the_middle(cell.text if cell else "", width)
+        whole = len(cells) == len(self._columns)
+        fitted = cells if whole else cells[:-1]
+        for column, width, cell in zip(self._columns, self._widths, fitted, strict=False):
+            text = cut_in_the_middle(cell.text, width)
             text = text.rjust(width) if column.number else text.ljust(width)
             segments += [Segment(text, self._toned(cell, plain)), Segment(" " * GAP, plain)]
-        return segments[:-1]
+        if whole:
+            return segments[:-1]
+        room = self.scrollable_size.width - sum(len(one.text) for one in segments)
+        text = cells[-1].text
+        text = text if len(text) <= room else f"{text[: room - 1]}…"
+        return [*segments, Segment(text, self._toned(cells[-1], plain))]
 
-    def _toned(self, cell: Cell | None, plain: Style) -> Style:
-        if cell is None or not cell.tone:
+    def _toned(self, cell: Cell, plain: Style) -> Style:
+        if not cell.tone:
             return plain
         tone = self.get_component_rich_style(f"table--{cell.tone}")
         return plain + Style(color=tone.color)

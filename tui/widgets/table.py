@@ -38,9 +38,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: what it stands for, and a cell for each column, the last ones may be missing.
+    """One line: what it stands for, and a cell for each column.
 
-    A single cell takes the whole line.
+    Where there are fewer, the last of them takes the rest of the line.
     """
 
     key: str
@@ -68,7 +68,8 @@ class Sheet:
         """The sheet of these rows."""
         widths = [len(column.title) for column in columns]
         for row in rows:
-            for at, cell in enumerate(row.cells if len(row.cells) > 1 else ()):
+            whole = len(row.cells) == len(columns)
+            for at, cell in enumerate(row.cells if whole else row.cells[:-1]):
                 widths[at] = max(widths[at], len(cell.text))
         return cls(tuple(columns), tuple(rows), tuple(widths))
 
