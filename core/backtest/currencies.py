@@ -19,7 +19,7 @@ from catalog.columns import Floats, Ints
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.series import Series
 from core.backtest.accounting import Fill, Trade
-from core.backtest.spec import Cash, RunSpec
+from core.backtest.spec import USUAL_CASH, Cash, RunSpec
 
 SYNTHETIC_CURRENCY = "USD"
 
@@ -45,6 +45,13 @@ class RateBars:
     series: Series
     files: tuple[Path, ...]
     inverted: bool
+
+
+def with_cash(spec: RunSpec, instruments: Sequence[_HasDefinition]) -> RunSpec:
+    """The spec with its cash, or the usual amount in the currency of the first instrument."""
+    if spec.cash:
+        return spec
+    return replace(spec, cash=f"{USUAL_CASH} {currency_of(instruments[0].definition)}")
 
 
 def foreign_currencies(spec: RunSpec, instruments: Iterable[_HasDefinition]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from catalog.events import Report
 from catalog.store import Catalog
+from core.backtest.currencies import with_cash
 from core.backtest.data import RunData
 from core.backtest.gathering import Gathering
 from core.backtest.longer import named_bars, refuse_strangers
@@ -47,7 +48,8 @@ async def prepare(
         (min(start for start, _ in intervals), max(end for _, end in intervals)),
         await asyncio.to_thread(lambda: catalog.origin),
     )
-    data = replace(data, rates=await gather_rates(spec, data, gathering))
+    in_cash = with_cash(spec, data.instruments)
+    data = replace(data, rates=await gather_rates(in_cash, data, gathering))
     if spec.warm_up:
         data = await with_warm_up(spec, data, gathering)
     return await _with_longer_bars(spec, data, gathering)

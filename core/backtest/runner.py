@@ -14,6 +14,7 @@ from catalog.events import Event, Level, Report, as_record
 from catalog.origin import is_simulated
 from catalog.series import NANOS_PER_SECOND
 from core.backtest.checks import refuse_unsound, warnings_before
+from core.backtest.currencies import with_cash
 from core.backtest.data import InstrumentData as InstrumentData
 from core.backtest.data import RunData as RunData
 from core.backtest.following import follow
@@ -115,7 +116,7 @@ async def run_backtest(
     a partial run, unless it belongs to a sweep, then the cancel goes on.
     """
     info = await asyncio.to_thread(library.find, spec.strategy)
-    spec = replace(spec, strategy=info.name)
+    spec = with_cash(replace(spec, strategy=info.name), data.instruments)
     parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     refuse_unsound(spec, data)
     log = _Log(report, before)

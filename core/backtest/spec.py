@@ -19,6 +19,7 @@ type Account = Literal["auto", "margin", "cash"]
 type PositionKeeping = Literal["netting", "hedging"]
 type RunHours = Literal["stored", "regular", "all"]
 
+USUAL_CASH = 100_000
 MOST_WARM_UP = 100_000
 MOST_LEVERAGE = 1000
 
@@ -57,7 +58,8 @@ class RunSpec:
     `start` and `end` are as typed; `warm_up` is how many bars before the start indicators are
     shown. `bars` are those that orders fill on; a parameter like `slow=1-DAY-LAST-EXTERNAL` has
     longer stored ones read as well (`longer.py`). `cash` is the total, one amount or several with
-    commas between them (`60000 USD, 40000 EUR`), split evenly over the venues of the run. `fees`
+    commas between them (`60000 USD, 40000 EUR`), split evenly over the venues of the run; empty, it
+    is `USUAL_CASH` of the currency of the first instrument, once that is known. `fees`
     are a name of `fees.FEES`, perhaps with an amount (`per_contract:1.20`), or `module:Class` of a
     fee model of Nautilus'; empty, those of the settings.
 
@@ -74,7 +76,7 @@ class RunSpec:
     bars: BarSpec = BarSpec(1, "MINUTE")  # noqa: RUF009 (frozen)
     start: str = ""
     end: str = ""
-    cash: str = "100000 USD"
+    cash: str = ""
     fees: str = "ibkr_fixed"
     source: Source = "auto"
     hours: RunHours = "stored"
@@ -104,7 +106,8 @@ class RunSpec:
 
     def check(self) -> None:
         """Raise `WrongInput` for what is wrong whatever the data."""
-        self.all_cash()
+        if self.cash:
+            self.all_cash()
         fee_rule(self.fees)
         if not self.instruments:
             raise WrongInput(

@@ -12,6 +12,7 @@ from typing import Self
 
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report
+from core.backtest.currencies import with_cash
 from core.backtest.data import RunData
 from core.backtest.fingerprint import Fingerprint, data_hashes
 from core.backtest.metrics import Metrics
@@ -127,7 +128,7 @@ async def run_sweep(
         raise refused[0]
     data = await prepare(sound[0])
     data = replace(data, hashes=await asyncio.to_thread(data_hashes, data))
-    sweeping = _Sweeping(sweep, specs, report)
+    sweeping = _Sweeping(sweep, [with_cash(one, data.instruments) for one in specs], report)
     held = await asyncio.to_thread(sweeping.held, store, data, source)
     sweeping.begin(held, refused)
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))

@@ -140,5 +140,6 @@ def spec_for(data: RunData, strategy: str, fees: str = "zero", **parameters: obj
         data.instruments[0].series[0].spec,
         "2024-01-02",
         "2024-12-31",
+        cash="100000 USD",
         fees=fees,
     )

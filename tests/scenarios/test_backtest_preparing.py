@@ -92,6 +92,24 @@ async def test_a_run_in_an_adjusted_catalog_is_given_more_adjusted_bars(
     assert done.metrics.bars == 12
 
 
+async def test_without_cash_a_run_has_some_in_the_currency_of_its_first_instrument(
+    workspace: Workspace,
+) -> None:
+    hong_kong = changed(
+        strategy="buy_and_hold",
+        parameters={},
+        instruments=("700.SEHK",),
+        bars=BarSpec(1, "DAY"),
+        start="2026-10-05",
+        end="2026-11-17",
+        fees="zero",
+    )
+    done, _ = await run(workspace, hong_kong)
+    assert done.spec.cash == "100000 HKD"
+    assert done.metrics.start_equity == 100_000
+    assert len(done.fills) == 1
+
+
 async def test_crypto_pays_its_own_fees_and_trades_on_every_day_of_the_year(
     workspace: Workspace,
 ) -> None:

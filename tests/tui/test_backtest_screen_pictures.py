@@ -38,6 +38,7 @@ SPEC = RunSpec(
     BarSpec.parse("1-DAY-LAST"),
     "2024-01-02",
     "2024-03-28",
+    cash="100000 USD",
 )
 METRICS = Metrics(
     start_equity=100_000,

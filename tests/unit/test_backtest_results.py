@@ -33,7 +33,14 @@ from core.backtest.spec import RunSpec
 from core.backtest.tables import columns_of, write_columns, write_rows
 from core.backtest.venues import VenueDetected
 
-SPEC = RunSpec("buy_and_hold", {}, ("AAPL.NASDAQ",), start="2024-01-02", end="2024-01-03")
+SPEC = RunSpec(
+    "buy_and_hold",
+    {},
+    ("AAPL.NASDAQ",),
+    start="2024-01-02",
+    end="2024-01-03",
+    cash="100000 USD",
+)
 METRICS = Metrics(
     start_equity=100.0,
     end_equity=110.0,

@@ -33,7 +33,7 @@ def run(
     start: given.Start,
     end: given.End,
     param: given.Params = None,
-    cash: given.Cash = "100000 USD",
+    cash: given.Cash = "",
     fees: given.Fees = "",
     source: given.Source = "auto",
     hours: given.Hours = "stored",

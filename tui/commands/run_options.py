@@ -21,7 +21,11 @@ Params = Annotated[
     list[str] | None, typer.Option(help="A parameter as name=value; may be given again.")
 ]
 Cash = Annotated[
-    str, typer.Option(help="The starting cash, such as '100000 USD' or '60000 USD, 40000 EUR'.")
+    str,
+    typer.Option(
+        help="The starting cash, such as '100000 USD' or '60000 USD, 40000 EUR'; without it, "
+        "100000 of the first instrument's currency."
+    ),
 ]
 Fees = Annotated[
     str,

@@ -35,7 +35,7 @@ def sweep(
     sort: Annotated[str, typer.Option(metavar="METRIC", help="What the best is by.")] = "sharpe",
     most: Annotated[int, typer.Option(help="Show so many of the best.")] = 20,
     param: given.Params = None,
-    cash: given.Cash = "100000 USD",
+    cash: given.Cash = "",
     fees: given.Fees = "",
     source: given.Source = "auto",
     hours: given.Hours = "stored",

@@ -12,6 +12,7 @@ from core.backtest.fees import FEES
 from core.backtest.spec import (
     MOST_LEVERAGE,
     MOST_WARM_UP,
+    USUAL_CASH,
     Account,
     PositionKeeping,
     RunHours,
@@ -33,13 +34,14 @@ READERS: dict[str, Callable[[str], object]] = {
     "bars": read_bars,
     "start": read_time,
     "end": read_time,
-    "cash": lambda text: RunSpec("", cash=text).all_cash(),
+    "cash": lambda text: text and RunSpec("", cash=text).all_cash(),
     **{name: number.read for name, number in NUMBERS.items()},
 }
 DOCS = {
     "start": "a date, or 2024-01, -30d, ytd",
     "end": "a date, or 2024-01, today",
     "hours": "those of the stored bars, or regular ones out of bars of all hours",
+    "cash": "such as 60000 USD, 40000 EUR; left empty 100000 of the instrument's currency",
     "warm_up": "bars before the start, shown to indicators alone",
     "leverage": "orders beyond it are denied; 0 denies none",
     "slippage": "the chance that a market order fills a tick worse",
@@ -59,7 +61,7 @@ def run_fields(ids: Suggester) -> Iterator[FormField]:
     yield FormField("bars", "bars", "1-MINUTE-LAST")
     yield FormField("start", "from", placeholder="e.g. 2024-01", suggester=dates)
     yield FormField("end", "to", placeholder="e.g. today", suggester=dates)
-    yield FormField("cash", "cash", usual.cash)
+    yield FormField("cash", "cash", placeholder=f"({USUAL_CASH})")
     yield FormField("fees", "fees", usual.fees, choices=fees)
     yield FormField("source", "source", usual.source, choices=_words(Source))
     yield FormField("hours", "hours", usual.hours, choices=_words(RunHours))
