@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from catalog.errors import DataUnavailable, QuarterdeckError
+from catalog.errors import CatalogUnusable, DataUnavailable, QuarterdeckError
 from catalog.series import BarSpec, Series
 from catalog.store import Catalog
 from core.deriving import derive
@@ -23,6 +25,7 @@ from core.updating import rebuild, stored_series, update_all
 from core.watchlists import expand
 
 _COMMAND_SECONDS = 10.0
+_PROGRESS_SECONDS = 2.0
 _NAMED = 3  # ids in the title of a job; of the others it says how many
 
 type Work = Callable[[Job[FetchSummary]], Awaitable[FetchSummary]]
@@ -49,6 +52,8 @@ class DataJobs:
         self._broker = broker
         self._clock = clock
         self._closing = False
+        self._again: dict[int, Callable[[], Job[FetchSummary]]] = {}
+        self._entered: set[str] = set()
 
     def fetch(self, request: FetchRequest) -> Job[FetchSummary]:
         """Fetch what the catalog lacks of each series asked for, several at once."""
@@ -104,6 +109,22 @@ class DataJobs:
 
         return self._jobs.start("derive", f"{_few(ids)} {spec} from {source}", work)
 
+    def can_repeat(self, job: Job[Any]) -> bool:
+        """Whether `repeat` can: a fetch, update or rebuild that was begun here and has ended."""
+        return not job.running and job.id in self._again
+
+    def repeat(self, job: Job[Any]) -> Job[FetchSummary]:
+        """Ask for the same as an ended job of this workspace did."""
+        return self._again[job.id]()
+
+    def elsewhere(self) -> tuple[JournalEntry, ...]:
+        """The latest of this profile that are no jobs of this workspace, newest first. Blocking."""
+        return tuple(
+            entry
+            for entry in self.journal.entries()
+            if entry.profile == self._profile and entry.id not in self._entered
+        )
+
     def resume(self, entry: JournalEntry) -> Job[FetchSummary] | None:
         """Go on with an unfinished job of the journal; None when another process does. Blocking
         for an instant."""
@@ -128,11 +149,15 @@ class DataJobs:
     def _start(
         self, kind: JournalKind, title: str, request: dict[str, Any], work: Work
     ) -> Job[FetchSummary]:
+        entry = uuid4().hex
+        self._entered.add(entry)
+
         async def entered(job: Job[FetchSummary]) -> FetchSummary:
-            entry, state, note = uuid4().hex, EntryState.FAILED, ""
+            state, note = EntryState.FAILED, ""
             entering = asyncio.ensure_future(
                 asyncio.to_thread(self.journal.begin, entry, kind, self._profile, title, request)
             )
+            telling = asyncio.create_task(self._tell_progress(entry, job))
             try:
                 await asyncio.shield(entering)
                 summary = await work(job)
@@ -147,12 +172,25 @@ class DataJobs:
                 note = str(error)
                 raise
             finally:
+                telling.cancel()
                 await asyncio.wait({entering})
                 await asyncio.to_thread(self.journal.end, entry, state, note)
                 if not self._closing:
                     await self._tell_user(title, state)
 
-        return self._jobs.start("fetch", title, entered)
+        job = self._jobs.start("fetch", title, entered)
+        self._again[job.id] = partial(self._start, kind, title, request, work)
+        return job
+
+    async def _tell_progress(self, entry: str, job: Job[FetchSummary]) -> None:
+        """Let other processes see how far a job is, every few seconds until cancelled."""
+        told = 0.0
+        while True:
+            await asyncio.sleep(_PROGRESS_SECONDS)
+            if (fraction := job.snapshot.fraction) != told:
+                with suppress(CatalogUnusable):  # the end of the job will tell
+                    await asyncio.to_thread(self.journal.progress, entry, fraction)
+                    told = fraction
 
     async def _tell_user(self, title: str, state: EntryState) -> None:
         """Run the user's command, which finds the job in its environment."""

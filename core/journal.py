@@ -28,6 +28,7 @@ _MIGRATIONS = (
         id TEXT PRIMARY KEY, kind TEXT, profile TEXT, title TEXT, request TEXT, state TEXT,
         started TEXT, finished TEXT, pid INTEGER, born TEXT, note TEXT
     )""",
+    "ALTER TABLE jobs ADD COLUMN fraction REAL NOT NULL DEFAULT 0",
 )
 """How each version of the schema comes from the one before; the first from nothing."""
 
@@ -51,7 +52,8 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One job of this or another process. Times are aware UTC; `note` says how it ended."""
+    """One job of this or another process. Times are aware UTC; `note` says how it ended,
+    `fraction`, 0 to 1, how much was done when its process last told."""
 
     id: str
     kind: JournalKind
@@ -63,6 +65,7 @@ class JournalEntry:
     finished: datetime | None
     pid: int
     note: str
+    fraction: float = 0.0
 
 
 class Journal:
@@ -77,7 +80,7 @@ class Journal:
         """Enter a job of this process as running."""
         with self._open() as connection:
             connection.execute(
-                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, '')",
+                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, '', 0)",
                 (
                     entry_id,
                     kind,
@@ -95,6 +98,11 @@ class Journal:
                 " (SELECT id FROM jobs ORDER BY started DESC LIMIT ?)",
                 (_KEPT,),
             )
+
+    def progress(self, entry_id: str, fraction: float) -> None:
+        """Say how much of a running job is done, 0 to 1."""
+        with self._open() as connection:
+            connection.execute("UPDATE jobs SET fraction = ? WHERE id = ?", (fraction, entry_id))
 
     def end(self, entry_id: str, state: EntryState, note: str = "") -> None:
         """Say how a job ended."""
@@ -182,7 +190,9 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _entry(row: tuple[Any, ...]) -> JournalEntry:
-    entry_id, kind, profile, title, request, told, started, finished, pid, born, note = row
+    entry_id, kind, profile, title, request, told, started, finished, pid, born, note, fraction = (
+        row
+    )
     state = EntryState(told)
     if state is EntryState.RUNNING and _born(pid) != born:
         state = EntryState.INTERRUPTED
@@ -197,6 +207,7 @@ def _entry(row: tuple[Any, ...]) -> JournalEntry:
         datetime.fromisoformat(finished) if finished else None,
         pid,
         note,
+        fraction,
     )
 
 

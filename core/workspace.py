@@ -189,6 +189,10 @@ class Workspace:
         """The latest fetches and updates of all processes, newest first."""
         return await asyncio.to_thread(self.data.journal.entries)
 
+    async def journal_elsewhere(self) -> tuple[JournalEntry, ...]:
+        """Those of this profile by other processes, and by this one before the workspace."""
+        return await asyncio.to_thread(self.data.elsewhere)
+
     async def unfinished(self) -> tuple[JournalEntry, ...]:
         """The fetches and updates of this profile that ended with their process."""
         return await self.data.unfinished()

@@ -18,6 +18,7 @@ import pytest_asyncio
 from catalog.errors import CatalogUnusable
 from catalog.series import BarSpec, Series
 from core.fetch import FetchRequest
+from core.jobs import JobProgress
 from core.journal import EntryState, Journal
 from core.options import Options
 from core.simulator.server import SimulatedGateway
@@ -112,6 +113,42 @@ async def test_a_job_cancelled_by_its_user_is_not_offered_again(
     await workspace.close()
 
 
+async def test_how_far_a_job_is_stands_in_the_journal_while_it_runs(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    gateway.latency = 60.0
+    workspace = await Workspace.open(options(gateway, tmp_path))
+    job = workspace.fetch(FetchRequest(("AAPL",), MINUTES, "2026-11-16", "2026-11-17"))
+    await workspace.connect().wait()
+    told = 0.0
+    async with asyncio.timeout(30):
+        while told != 0.45:
+            job.report(JobProgress(45, 100, "bars"))
+            await asyncio.sleep(0.1)
+            told = (await workspace.journal())[0].fraction
+    assert await workspace.journal_elsewhere() == ()
+    job.cancel()
+    await job.ended()
+    await workspace.close()
+
+
+async def test_an_ended_job_is_asked_for_again_whatever_it_was(
+    gateway: SimulatedGateway, tmp_path: Path
+) -> None:
+    workspace = await Workspace.open(options(gateway, tmp_path))
+    days = FetchRequest(("AAPL",), BarSpec(1, "DAY"), "2026-11-02", "2026-11-06")
+    await workspace.fetch(days).wait()
+    first = workspace.update(("AAPL",))
+    assert not workspace.data.can_repeat(first)  # it runs
+    await first.wait()
+    again = workspace.data.repeat(first)
+    assert (await again.wait()).series[0].bars == 0
+    latest, before, _ = await workspace.journal()
+    assert (latest.kind, latest.request) == (before.kind, before.request)
+    assert latest.id != before.id
+    await workspace.close()
+
+
 async def test_a_killed_fetch_goes_on_where_it_stopped(
     gateway: SimulatedGateway, tmp_path: Path
 ) -> None:
@@ -153,7 +190,9 @@ def test_entries_of_another_process_are_seen_while_it_runs(tmp_path: Path) -> No
     file = tmp_path / "journal.sqlite"
     program = (
         "import sys; from pathlib import Path; from core.journal import Journal\n"
-        "Journal(Path(sys.argv[1])).begin('1', 'update', 'demo', 'from cron', {'ids': []})\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "journal.begin('1', 'update', 'demo', 'from cron', {'ids': []})\n"
+        "journal.progress('1', 0.45)\n"
         "print('entered', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -166,6 +205,7 @@ def test_entries_of_another_process_are_seen_while_it_runs(tmp_path: Path) -> No
         assert cron.stdout.readline() == "entered\n"
         (entry,) = Journal(file).entries()
         assert (entry.title, entry.state, entry.pid) == ("from cron", "running", cron.pid)
+        assert entry.fraction == 0.45
         assert Journal(file).unfinished("demo") == ()
         cron.kill()
         cron.wait()
@@ -174,6 +214,28 @@ def test_entries_of_another_process_are_seen_while_it_runs(tmp_path: Path) -> No
         assert Journal(file).unfinished("another profile") == ()
     assert Journal(file).take_up(left)
     assert not Journal(file).take_up(left)
+
+
+def test_a_journal_of_an_older_program_is_taken_over_and_kept_beside(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.execute(
+            "CREATE TABLE jobs (id TEXT PRIMARY KEY, kind TEXT, profile TEXT, title TEXT,"
+            " request TEXT, state TEXT, started TEXT, finished TEXT, pid INTEGER, born TEXT,"
+            " note TEXT)"
+        )
+        connection.execute(
+            "INSERT INTO jobs VALUES ('1', 'update', 'demo', 'old', '{}', 'done',"
+            " '2026-11-01T10:00:00+00:00', '2026-11-01T10:01:00+00:00', 1, '', '')"
+        )
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    Journal(file).begin("2", "fetch", "demo", "new", {})
+    assert [(one.title, one.fraction) for one in Journal(file).entries()] == [
+        ("new", 0.0),
+        ("old", 0.0),
+    ]
+    assert file.with_suffix(".v1").exists()
 
 
 def test_a_journal_of_a_newer_program_is_refused_in_words(tmp_path: Path) -> None:

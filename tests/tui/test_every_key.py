@@ -275,6 +275,7 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("FetchScreen.retry", jobs, ("g",), (idle,)),
         Story("JobTable.open", screen, ("g",), ("escape",)),
         Story("JobLog.dismiss", screen, ("g", "enter", "~esc close")),
+        Story("JournalDetails.dismiss", screen, ("G", "enter", "~─ fetch ")),
         Story("FetchScreen.cancel", running, (work("fetch"), "~something", "g", "~x cancel")),
         Story("FetchScreen.update", jobs, after=(idle,)),
     ),

@@ -143,7 +143,7 @@ async def fetch_at_work(shown: Deck) -> None:
             for before in (NOW - timedelta(days=1, hours=at),)
         )
 
-    shown.workspace.journal = journal  # type: ignore[method-assign]
+    shown.workspace.journal_elsewhere = journal  # type: ignore[method-assign]
     shown.workspace.jobs.start("fetch", "AAPL GDX XYZ 1-MINUTE-LAST", work)
     await shown.press("3")
     await shown.shows("XYZ", "unfinished", "ESZ6")

@@ -32,6 +32,7 @@ from core.fetch_events import (
 )
 from core.ibkr.pacing_rules import open_rule
 from core.jobs import Job, JobProgress, Jobs, JobState
+from core.journal import Journal
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field, fill
 from tui.widgets.fetch_jobs import FetchBoard
@@ -145,9 +146,35 @@ async def test_what_another_process_left_is_offered_again_and_goes_on(
         await asyncio.to_thread(enter_and_die, journal, request)
         await shown.press("3")
         await shown.shows("AAPL of yesterday", "unfinished: R goes on")
+        await shown.press("enter")
+        await shown.shows("─ AAPL of yesterday ─", "state", "interrupted", "process", "2026-01-05")
+        await shown.press("escape")
         await shown.press("R")
         await shown.until(lambda: stored_minutes(shown) == MINUTES_A_DAY)
         await shown.shows("AAPL 1-MINUTE-LAST", "went on later")
+
+
+async def test_what_runs_elsewhere_is_shown_with_how_far_it_is(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        # Not begun in this workspace: that is what another process is here.
+        journal = Journal(shown.workspace.home.state / "journal.sqlite")
+        await asyncio.to_thread(journal.begin, "x", "update", "demo", "from cron", {"ids": []})
+        await asyncio.to_thread(journal.progress, "x", 0.45)
+        await shown.press("3")
+        await shown.shows("from cron", "running elsewhere 45%")
+        await asyncio.to_thread(journal.progress, "x", 0.9)
+        await shown.shows("running elsewhere 90%")
+
+
+async def test_an_update_that_failed_is_asked_for_again(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        shown.workspace.update(("NOSUCH",))
+        await shown.until(lambda: not fetches(shown)[0].running)
+        await shown.press("3")
+        await shown.shows("update NOSUCH: ", " -> ", "R retry")
+        await shown.press("R")
+        await shown.until(lambda: len(fetches(shown)) == 2 and not fetches(shown)[1].running)
+        assert fetches(shown)[1].title == "update NOSUCH"
 
 
 def enter_and_die(journal: Path, request: dict[str, object]) -> None:

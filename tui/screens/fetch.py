@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -23,7 +22,7 @@ from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
-    from core.fetch import FetchPlan, FetchRequest
+    from core.fetch import FetchPlan, FetchRequest, FetchSummary
     from core.jobs import Job
     from core.journal import JournalEntry
     from core.workspace import Workspace
@@ -34,7 +33,7 @@ _PAST_JOBS = 30
 
 
 class JobTable(ResultTable):
-    """The fetches; enter shows what one reported."""
+    """The fetches; enter shows what one reported, or what the journal has of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "details")]
 
@@ -63,7 +62,6 @@ class FetchScreen(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._requests: dict[int, FetchRequest] = {}
         self._entries: tuple[JournalEntry, ...] = ()
         self._journal_at = 0.0
         self._begun = False
@@ -103,17 +101,7 @@ class FetchScreen(BaseScreen):
 
     async def _read_journal(self, workspace: Workspace) -> None:
         """Read what other processes did, and this one with a profile it left."""
-        entries = await workspace.journal()
-        since = min(
-            (job.snapshot.started for job in workspace.jobs.all if job.kind == "fetch"),
-            default=datetime.now(UTC),
-        )
-        self._entries = tuple(
-            entry
-            for entry in entries
-            if entry.profile == workspace.profile.name
-            and not (entry.pid == os.getpid() and entry.started >= since)
-        )[:_PAST_JOBS]
+        self._entries = (await workspace.journal_elsewhere())[:_PAST_JOBS]
 
     def on_screen_resume(self) -> None:
         # Textual calls the handler of the base class as well.
@@ -144,7 +132,7 @@ class FetchScreen(BaseScreen):
         offered = set[str]()
         if job is not None:
             offered = {"fold"} | ({"cancel"} if job.running else set())
-            if not job.running and job.id in self._requests:
+            if self.workspace is not None and self.workspace.data.can_repeat(job):
                 offered.add("retry")
         elif entry is not None and entry.state in ("failed", "cancelled", "interrupted"):
             offered = {"retry"}
@@ -211,9 +199,10 @@ class FetchScreen(BaseScreen):
     def _begin(self, workspace: Workspace, request: FetchRequest) -> None:
         self._wanted = self._planned = None
         self.query_one(FetchForm).tell()
-        job = workspace.fetch(request)
-        self._requests[job.id] = request
-        self.deck.fetches.add(FetchBoard(cast("Job[object]", job), request.ids))
+        self._show_begun(workspace.fetch(request), request.ids)
+
+    def _show_begun(self, job: Job[FetchSummary], ids: tuple[str, ...]) -> None:
+        self.deck.fetches.add(FetchBoard(cast("Job[object]", job), ids))
         self._show_started(job.id)
 
     def _show_started(self, job_id: int) -> None:
@@ -227,10 +216,13 @@ class FetchScreen(BaseScreen):
     @on(ResultTable.Opened)
     def _show_log(self, opened: ResultTable.Opened) -> None:
         from tui.screens.job_log import JobLog
+        from tui.screens.journal_details import JournalDetails
 
-        job = self._job_under_cursor()
+        job, entry = self._job_under_cursor(), self._entry_under_cursor()
         if job is not None:
             self.app.push_screen(JobLog(job, self.deck.fetches.of(job).names(opened.key)))
+        elif entry is not None:
+            self.app.push_screen(JournalDetails(entry))
 
     def action_new(self) -> None:
         """Go to the form."""
@@ -271,8 +263,9 @@ class FetchScreen(BaseScreen):
         if self.workspace is None:
             return
         job, entry = self._job_under_cursor(), self._entry_under_cursor()
-        if job is not None and not job.running and job.id in self._requests:
-            self._begin(self.workspace, self._requests[job.id])
+        if job is not None and self.workspace.data.can_repeat(job):
+            ids = self.deck.fetches.of(job).ids
+            self._show_begun(self.workspace.data.repeat(job), ids)
         elif entry is not None and "retry" in self._offered:
             resumed = self.workspace.resume(entry)
             if resumed is None:
