@@ -23,6 +23,7 @@ from core.fetch import FetchPlan, FetchRequest, FetchSummary
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.ibkr.diagnosis import diagnose
 from core.ibkr.pacing import Pacing
+from core.ibkr.session_events import LiveAccount
 from core.jobs import Job, Jobs
 from core.journal import JournalEntry
 from core.options import Options
@@ -147,6 +148,9 @@ class Workspace:
 
         async def work(job: Job[None]) -> None:
             await self.broker.connect(job.report)
+            state = self.broker.state
+            if state.live and not self.profile.live:
+                job.report(LiveAccount(self.profile.name, state.masked_accounts))
 
         return self.jobs.start("connect", f"connect to {self.broker.endpoint}", work)
 

@@ -62,6 +62,20 @@ class Connected(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class LiveAccount(SessionWarning):
+    """Behind a profile for paper trading there is an account with real money."""
+
+    profile: str
+    accounts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{' '.join(self.accounts)} is a LIVE account, though the profile {self.profile} is "
+            "for paper trading: is it the right gateway? The session is read-only"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionLost(SessionWarning):
     """A session that stood is gone; it is taken up again by itself."""
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal
 
 _SIMULATED_PREFIX = "DUSIM"
+_PAPER_PREFIXES = ("DU", "DF")
+"""IBKR's accounts for paper trading begin so, those of advisers and their clients too."""
 
 
 class ConnectionKind(StrEnum):
@@ -77,6 +80,18 @@ class ConnectionState:
         return bool(self.accounts) and all(
             account.startswith(_SIMULATED_PREFIX) for account in self.accounts
         )
+
+    @property
+    def live(self) -> bool:
+        """Whether one of the accounts is not for paper trading, whatever the profile says."""
+        return not all(account.startswith(_PAPER_PREFIXES) for account in self.accounts)
+
+    @property
+    def money(self) -> Literal["", "simulated", "paper", "LIVE"]:
+        """What the accounts hold, in a word; empty before they are known."""
+        if not self.accounts:
+            return ""
+        return "simulated" if self.simulated else "LIVE" if self.live else "paper"
 
     @property
     def masked_accounts(self) -> tuple[str, ...]:

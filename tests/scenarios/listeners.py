@@ -46,8 +46,10 @@ async def answer_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamW
     return int((await read_frame(reader))[2])
 
 
-async def open_session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def open_session(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, account: str = "DU1234567"
+) -> None:
     """What a gateway sends and answers until ib_async calls the session synchronised."""
-    writer.write(frame(15, 1, "DU1234567") + frame(9, 1, 1))
+    writer.write(frame(15, 1, account) + frame(9, 1, 1))
     assert (await read_frame(reader))[0] == "61"
     writer.write(frame(62, 1))

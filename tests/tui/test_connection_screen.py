@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from catalog.series import BarSpec
 from core.fetch import FetchRequest
 from core.ibkr.notices import Notice
 from core.settings import Settings
+from tests.scenarios.listeners import answer_handshake, listener, open_session
 from tests.tui.conftest import gateway
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field, fill
@@ -35,6 +37,18 @@ async def test_it_connects_by_itself_and_shows_what_it_is_connected_to(
         assert shown.workspace.broker.state.accounts[0] not in shown.text
         await shown.shows(*(f"{farm}" for farm in shown.workspace.broker.farms), "ok")
         await shown.shows("2104 Market data farm connection is OK")
+
+
+async def test_a_live_account_behind_a_paper_profile_is_called_live(tmp_path: Path) -> None:
+    async def real_money(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answer_handshake(reader, writer)
+        await open_session(reader, writer, "U7654321")
+        while await reader.read(1_000):
+            pass
+
+    async with listener(real_money) as port, deck(tmp_path, port, size=(100, 45)) as shown:
+        await shown.shows("demo LIVE ", "U7***4321 (LIVE)")
+        await shown.shows("U7***4321 is a LIVE account, though the profile demo is for paper")
 
 
 async def test_disconnecting_and_connecting_again_by_key(tmp_path: Path, gateway_port: int) -> None:

@@ -195,8 +195,8 @@ def _session(broker: BrokerSession, clock_offset_s: float) -> Iterator[Field]:
     yield Field("endpoint", f"{broker.endpoint}  client {client}")
     if not state.usable:
         return
-    kind = " (simulated)" if state.simulated else ""
-    yield Field("account", f"{' '.join(state.masked_accounts)}{kind}")
+    accounts = f"{' '.join(state.masked_accounts)} ({state.money})"
+    yield Field("account", accounts, "$text-error" if state.live else "")
     yield Field("server", f"{state.server_version}  read-only")
     if broker.pings:
         yield Field("clock", f"{clock_offset_s:+.1f} s to the broker's")

@@ -50,12 +50,12 @@ class Status:
     @classmethod
     def of(cls, workspace: Workspace) -> Status:
         """The status of an open workspace, now."""
-        profile = workspace.profile
+        profile, state = workspace.profile, workspace.broker.state
         return cls(
             profile=profile.name,
-            simulated=profile.simulated or workspace.broker.state.simulated,
-            live=profile.live,
-            connection=str(workspace.broker.state.kind),
+            simulated=state.simulated or (profile.simulated and not state.live),
+            live=profile.live or state.live,
+            connection=str(state.kind),
             catalog=_catalog(workspace.catalog.root),
             jobs=_jobs(workspace),
             time=_exchange_time(workspace.clock()),
