@@ -12,8 +12,9 @@ from textual.containers import Vertical
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
-from tui.widgets.result_figures import NOT_AVAILABLE
+from tui.widgets.result_figures import NOT_AVAILABLE, percent
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
+from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from core.backtest.comparing import Comparison, Curves, Figure, Setting
@@ -45,7 +46,7 @@ class Compare(BaseScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="growth-panel", classes="panel") as panel:
-            panel.border_title = "Compare"
+            panel.border_title = f"Compare ({EXCHANGE_ZONE.word})"
             yield Chart(id="growth")
         table = ResultTable(id="compared", classes="panel", sorts=False)
         table.border_title = "Settings and figures"
@@ -99,7 +100,8 @@ def _setting_row(setting: Setting, shown: slice) -> Row:
 def _figure_row(figure: Figure, shown: slice) -> Row:
     from tui.report import FIGURES
 
-    label, say = FIGURES.get(figure.name, (figure.name.replace("_", " "), _plainly))
+    others = {"benchmark_return": ("held", percent)}
+    label, say = (FIGURES | others).get(figure.name, (figure.name.replace("_", " "), _plainly))
     cells = []
     for at, value in list(enumerate(figure.values))[shown]:
         text = NOT_AVAILABLE if value is None else say(value)
@@ -115,4 +117,4 @@ def _plainly(value: float) -> str:
 def _draw(curves: Curves, width: int, height: int) -> str:
     from tui.charts import growth_chart
 
-    return growth_chart(curves.ts, curves.growth, width, height)
+    return growth_chart(curves.ts, curves.growth, width, height, zone=EXCHANGE_ZONE.name)
