@@ -276,7 +276,7 @@ async def test_a_wait_for_the_broker_stands_where_the_progress_was() -> None:
     first, second = texts_of(board, later=5.0)
     assert first[1:3] == [" 75% waiting 0:10: pacing", "1,950"]
     assert first[-1] == "0:10"  # what is left takes no less
-    assert second == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 0:10: pacing", "1,950"]
+    assert second == ["  GDX.ARCA for GDX.NASDAQ", "1/4, waiting 0:10: pacing", "1,950", ""]
     assert texts_of(board, later=15.1)[0][1].endswith(" 75%")
     report(ChunkReceived(GDX, 1, 2, 1_950, 0.8))
     report(JobProgress(7_000, 8_000, "bars"))
