@@ -14,7 +14,9 @@ from catalog.errors import WrongInput
 from catalog.series import NANOS_PER_SECOND, Series
 
 type Severity = Literal["error", "warning", "notice"]
-type Remedy = Literal["repair", "backfill", "fetch", "rebuild", "migrate", "look", "leave"]
+type Remedy = Literal[
+    "repair", "backfill", "fetch", "update", "rebuild", "migrate", "look", "leave"
+]
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity.__value__)
 """The worst first."""
@@ -22,6 +24,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity.__value__)
 _REMEDIES = {
     "repair": "quarterdeck catalog repair",
     "backfill": "quarterdeck catalog backfill",
+    "update": "quarterdeck update",
     "migrate": "quarterdeck catalog migrate",
     "look": "look at it: nothing mends it by itself",
     "leave": "nothing: they stay as they are",

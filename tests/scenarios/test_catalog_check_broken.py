@@ -70,6 +70,7 @@ def test_a_catalog_from_the_wild_is_checked_mended_and_traded_on(
 
     left = check(root, now_ns=time.time_ns())
     assert {finding.kind for finding in left.findings} == {"stale"}
+    assert {finding.mend for finding in left.findings} == {"quarterdeck update"}
 
     mended = Catalog.open(root).read_bars(AAPL_DAYS)
     assert len(set(mended.ts.tolist())) == len(mended) == 30
@@ -91,7 +92,7 @@ def test_without_yes_a_repair_only_shows_its_steps(tmp_path: Path) -> None:
     shown = Shell(tmp_path / "home", 4002).run("catalog", "repair")
     assert shown.code == 0
     assert "AAPL.NASDAQ-1-DAY-LAST-EXTERNAL: gather all its bars" in shown.out
-    assert "3 steps; do them with: quarterdeck catalog repair --yes" in shown.out
+    assert "3 steps, done with: quarterdeck catalog repair --yes" in shown.out
     assert sorted(root.rglob("*.parquet")) == before
 
 
