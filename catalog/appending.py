@@ -19,6 +19,7 @@ from catalog.layout import file_name, open_of, partitions, series_folder
 from catalog.ledger_rows import Empty
 from catalog.refusals import must_not_mix
 from catalog.series import Series
+from catalog.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class BarsPersisted(Event):
     path: Path
 
     def __str__(self) -> str:
-        return f"{self.series}: {self.bars:,} bars stored, read back"
+        return f"{self.series}: {counted(self.bars, 'bar')} stored, read back"
 
 
 class Append:

@@ -33,6 +33,7 @@ from catalog.layout import named_range
 from catalog.ledger import Ledger
 from catalog.root import PRIVATE, prepare_root
 from catalog.series import NANOS_PER_SECOND, Series
+from catalog.wording import counted
 
 __all__ = ["CheckProgress", "CheckReport", "CheckStopped", "Finding", "check"]
 
@@ -67,7 +68,7 @@ class CheckReport:
         if not self.findings:
             return "nothing is wrong"
         counts = [(self.count(severity), severity) for severity in SEVERITIES]
-        return ", ".join(f"{count:,} {severity}{'s' * (count != 1)}" for count, severity in counts)
+        return ", ".join(counted(count, severity) for count, severity in counts)
 
 
 def check(
@@ -238,7 +239,8 @@ def _still_missing(finding: Finding, covered: Mapping[Series, Sequence[Interval]
 def _span(files: Iterable[SeenFile], now_ns: int) -> Interval:
     """The time that calendars must know, as far as names of files tell."""
     named = [claimed for one in files if (claimed := named_range(one.path.name))]
-    first = min((start for start, _ in named), default=now_ns)
+    # A day is named by its end.
+    first = min((start - NANOS_PER_DAY for start, _ in named), default=now_ns)
     last = max((end for _, end in named), default=now_ns)
     return max(min(first, now_ns), _CALENDARS_FROM), max(min(last, now_ns), now_ns)
 

@@ -23,6 +23,7 @@ from catalog.events import Event, Report, ignore
 from catalog.exchange import Change, Transaction, from_lists, keep, transactions
 from catalog.layout import BARS, named_range
 from catalog.series import Series
+from catalog.wording import counted
 
 __all__ = ["Change", "Transaction", "Undone", "last_undoable", "transactions", "undo", "undoable"]
 
@@ -38,7 +39,8 @@ class Undone(Event):
     removed: int
 
     def __str__(self) -> str:
-        return f"undone: {self.title} ({self.restored} files put back, {self.removed} taken out)"
+        restored = counted(self.restored, "file")
+        return f"undone: {self.title} ({restored} put back, {self.removed:,} taken out)"
 
 
 def last_undoable(root: Path) -> Transaction | None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from catalog.events import Event, Level
 from catalog.series import NANOS_PER_SECOND, BarSpec, Series
 from catalog.sessions import Source
+from catalog.wording import counted
 from core.ibkr.session_events import PacingWait as PacingWait
 
 
@@ -275,7 +276,7 @@ class SeriesDone(FetchEvent):
     def __str__(self) -> str:
         return (
             f"{self.series}: {self.bars:,} new bars, {self.held:,} held in the range, "
-            f"{self.requests:,} requests"
+            f"{counted(self.requests, 'request')}"
         )
 
 

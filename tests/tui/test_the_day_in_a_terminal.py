@@ -78,7 +78,7 @@ def see_what_is_stale_and_broken(shown: Terminal) -> None:
 
 
 def mend_and_fetch(shown: Terminal) -> None:
-    shown.press("r", "Do 1 steps?", "move to quarantine")
+    shown.press("r", "Do 1 step?", "move to quarantine")
     shown.press("y", "quarantined")
     shown.press(ESCAPE)
     shown.gone("Findings")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import WrongInput
+from catalog.wording import counted
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def repair(
             for step in steps:
                 output.line(str(step))
             if steps:
-                output.line(f"{len(steps):,} steps; do them with: quarterdeck catalog repair --yes")
+                output.line(
+                    f"{counted(len(steps), 'step')}, done with: quarterdeck catalog repair --yes"
+                )
             output.summary(done=False, steps=[step.as_record() for step in steps])
             return 0
         mended = Mended(0, found)
@@ -135,10 +138,10 @@ def undo(
         steps = await asyncio.to_thread(undoable, workspace.catalog.root)
         for one in steps[-1:]:
             output.line(
-                f"the last of {len(steps):,} steps that can be undone: {one.title}, "
+                f"the last of {counted(len(steps), 'step')} that can be undone: {one.title}, "
                 f"{one.at:%Y-%m-%d %H:%M} UTC"
             )
-            output.line(f"puts back {len(one.kept):,} files, takes out {len(one.added):,}")
+            output.line(f"puts back {counted(len(one.kept), 'file')}, takes out {len(one.added):,}")
             for path in one.kept:
                 output.line(f"  {path}")
         if not (dry_run and steps):
@@ -175,7 +178,7 @@ def _print_findings(report: CheckReport, output: Output) -> None:
         output.line(f"  -> {'; '.join(sorted({one.mend for one in findings}))}")
     output.line(report.totals)
     output.line(
-        f"{report.files:,} files, {report.files_read:,} of them read now "
+        f"{counted(report.files, 'file')}, {report.files_read:,} of them read now "
         f"({report.bytes_read / 1e6:,.1f} MB in {report.seconds:,.1f} s)"
     )
     output.summary(

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from catalog.errors import QuarterdeckError
+from catalog.wording import counted
 from tui.screens.base import BaseScreen
 from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_table import ResultTable
@@ -344,7 +345,8 @@ class CatalogScreen(BaseScreen):
                 workspace.care.undo()
 
         told = (
-            f"{last.title}\n{len(last.kept):,} files are put back, {len(last.added):,} taken out."
+            f"{last.title}\nThis puts back {counted(len(last.kept), 'file')} "
+            f"and takes out {len(last.added):,}."
         )
         self.app.push_screen(Confirm("Take back the last change?", told), answered)
 

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from catalog.wording import counted
 from tui.screens.confirm import Confirm
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
@@ -105,7 +106,9 @@ class Findings(ModalScreen["CheckReport"]):
         if len(steps) > len(lines):
             lines.append(f"and {len(steps) - len(lines):,} more")
         lines += ["", "What a step replaces lies in the trash for 7 days; U takes the last back."]
-        self.app.push_screen(Confirm(f"Do {len(steps):,} steps?", "\n".join(lines)), answered)
+        self.app.push_screen(
+            Confirm(f"Do {counted(len(steps), 'step')}?", "\n".join(lines)), answered
+        )
 
     @on(ResultTable.Reached)
     def _explain(self) -> None:
@@ -166,4 +169,5 @@ def _row(at: int, finding: Finding) -> Row:
 
 
 def _totals(report: CheckReport) -> str:
-    return f"{report.totals} in {report.files:,} files, {report.files_read:,} of them read now"
+    files = counted(report.files, "file")
+    return f"{report.totals} in {files}, {report.files_read:,} of them read now"
