@@ -34,7 +34,7 @@ class Profile(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=4002, ge=1, le=65_535)
     client_id: int | None = Field(default=None, ge=0, le=2_147_483_647)
-    """None: the first free one of 1 to 9."""
+    """None: the first free one of 1 to 10."""
     timeout: float = Field(default=5.0, gt=0, le=120)
     """Seconds the gateway has for the handshake."""
     live: bool = False

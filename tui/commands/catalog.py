@@ -252,11 +252,12 @@ def _more(things: Sized) -> str:
 
 
 def _row(one: SeriesSummary) -> tuple[str, ...]:
+    stamp = _MINUTES if one.series.spec.intraday else _DATE
     return (
         one.series.instrument_id,
         str(one.series.spec),
-        utc(one.first)[:_MINUTES],
-        utc(one.last)[:_MINUTES],
+        utc(one.first)[:stamp],
+        utc(one.last)[:stamp],
         f"{one.rows:,}",
         "?" if one.gaps is None else f"{one.gaps:,}",
         f"{one.bytes / 1024:,.0f}",

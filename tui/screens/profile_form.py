@@ -20,7 +20,7 @@ _TYPED = {"host": "host", "port": "port", "client_id": "client id", "timeout": "
 _USUAL = {
     "host": "127.0.0.1",
     "port": "4002; live 4001, TWS 7497, its live 7496",
-    "client_id": "the first free one of 1 to 9",
+    "client_id": "the first free one of 1 to 10",
     "timeout": "5 seconds for the handshake",
 }
 
