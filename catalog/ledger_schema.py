@@ -76,7 +76,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         path or ":memory:", timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
     )
     try:
-        mode = "TRUNCATE" if path and _on_network(path) else "WAL"
+        mode = "TRUNCATE" if path and on_network(path) else "WAL"
         connection.execute(f"PRAGMA journal_mode = {mode}")
         _migrate(connection, path)
     except BaseException:
@@ -114,7 +114,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
-def _on_network(path: Path) -> bool:
+def on_network(path: Path) -> bool:
     """Whether the file system cannot share the memory that SQLite's WAL needs."""
     try:
         mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import CatalogUnusable
+from catalog.ledger_schema import on_network
 from core.ibkr.pacing_rules import (
     Demand,
     Entry,
@@ -191,7 +192,8 @@ class Budget:
 
     def _prepare(self) -> None:
         # What is lost with the power is no loss; waiting for the disk at each request would be.
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        mode = "TRUNCATE" if on_network(self._file) else "WAL"
+        self._connection.execute(f"PRAGMA journal_mode = {mode}")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
