@@ -125,7 +125,7 @@ def test_a_deleted_range_must_be_meant_and_undo_brings_it_back(morning: Ended, r
     assert "puts back 1 files, takes out 1" in told.out
     assert run("list", "--json").summary["series"][0]["rows"] == 328
     assert run("undo").code == 0
-    assert "the last of 1 steps that can be undone: import" in run("undo", "--dry-run").out
+    assert "the last of 1 step that can be undone: import" in run("undo", "--dry-run").out
     assert run("list", "--json").summary["series"][0]["rows"] == 388
 
 
