@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -323,3 +324,15 @@ def test_processes_share_one_budget(tmp_path: Path) -> None:
     assert len(times) == 80
     assert_rules_kept([Sent(at, large(), at) for at in times])
     assert times[45] - times[0] > 1.0
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_a_budget_on_a_network_file_system_needs_no_shared_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remote: bool
+) -> None:
+    monkeypatch.setattr("core.ibkr.budget.on_network", lambda _path: remote)
+    file = tmp_path / "pacing.sqlite3"
+    Budget(file, Clock()).close()
+    with closing(sqlite3.connect(file)) as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    assert (mode == "wal") is not remote  # of both modes only WAL stays with the file
