@@ -29,7 +29,7 @@ from catalog.errors import CatalogUnusable
 from catalog.events import Report, ignore
 from catalog.instruments import CLASS_FOLDERS, Definition
 from catalog.inventory import parquet_files, subfolders
-from catalog.layout import named_range
+from catalog.layout import NANOS_PER_DAY, named_range
 from catalog.ledger import Ledger
 from catalog.root import PRIVATE, prepare_root
 from catalog.series import NANOS_PER_SECOND, Series

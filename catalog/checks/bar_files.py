@@ -26,11 +26,17 @@ from catalog.files import FOOTER_KEY, Asked, DamagedFile, held
 from catalog.layout import folder_name, named_range, open_of
 from catalog.legacy import is_legacy, read_legacy
 from catalog.series import Series, is_nautilus_bar_type
-from catalog.sessions import Hours, Sessions
+from catalog.sessions import Hours, Sessions, Source
 from catalog.stretches import describe
 
 type SessionsOf = Callable[[Series, Hours | None, Interval], Sessions | None]
 """The sessions of a series that touch a span, as far as anybody knows them."""
+
+_TOLD_BY: dict[Source, str] = {
+    "broker": "the broker's schedule",
+    "calendar": "the calendar",
+    "week": "one week",
+}
 
 REFUSALS = (
     OSError,
@@ -301,9 +307,8 @@ def _session_findings(bars: BarColumns, health: FileHealth, known: SessionsOf) -
         open_times = np.array(sessions.open_times(series.spec))
         at = np.searchsorted(open_times[:, 0], opens, side="right") - 1
         outside = (at < 0) | (opens >= open_times[at, 1])
-    told_by = {"broker": "the broker's schedule", "calendar": "the calendar", "week": "one week"}
-    hours_of = f"bars outside the hours of {told_by[sessions.source]}"
-    yield from _counted("outside_sessions", bars, outside, hours_of)
+    told_by = _TOLD_BY[sessions.source]
+    yield from _counted("outside_sessions", bars, outside, f"bars outside the hours of {told_by}")
     if hours is not None:
         holes = describe(series.spec, bars.ts, health.covered, span, sessions).holes
         if holes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from catalog.errors import DataUnavailable
+from catalog.health import check
 from catalog.series import BarSpec, Series
 from core.fetch_events import CalendarUsed, DataBegin, NoLongerKept, NothingToDo
 from core.jobs import JobProgress
@@ -60,6 +63,17 @@ async def test_a_bar_in_progress_is_left_for_later(desk: Desk) -> None:
     desk.now = datetime(2026, 11, 18, 15, 12, tzinfo=UTC)
     fetched = await desk.fetch("SPY", "1-MINUTE-LAST", "2026-11-18T15:00", "2026-11-18T16:00")
     assert (fetched.bars, fetched.held) == (2, 12)
+
+
+async def test_days_just_fetched_are_sound_against_the_calendar_too(desk: Desk) -> None:
+    await desk.fetch("GDX", "1-DAY-LAST", "2026-02-02", "2026-02-27")
+    ledger = desk.catalog.root / ".quarterdeck"  # without it nobody remembers the broker's sessions
+    elsewhere = shutil.copytree(
+        desk.catalog.root, desk.catalog.root.parent / "copy", ignore=lambda *_: [ledger.name]
+    )
+    now_ns = ns("2026-02-28T12:00")
+    report = await asyncio.to_thread(check, elsewhere, now_ns=now_ns)
+    assert [found for found in report.findings if found.severity != "notice"] == []
 
 
 async def test_sixteen_years_of_days_come_in_few_requests(desk: Desk) -> None:
