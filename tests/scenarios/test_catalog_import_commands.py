@@ -122,7 +122,7 @@ def test_a_deleted_range_must_be_meant_and_undo_brings_it_back(morning: Ended, r
     assert deleted.summary["deleted"][0]["bars"] == 60
     told = run("undo", "--dry-run")
     assert "the last of 2 steps that can be undone: delete" in told.out
-    assert "puts back 1 files, takes out 1" in told.out
+    assert "puts back 1 file, takes out 1" in told.out
     assert run("list", "--json").summary["series"][0]["rows"] == 328
     assert run("undo").code == 0
     assert "the last of 1 step that can be undone: import" in run("undo", "--dry-run").out
