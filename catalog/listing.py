@@ -23,7 +23,7 @@ from catalog.inventory import Inventory
 from catalog.layout import BARS
 from catalog.ledger import Ledger
 from catalog.series import Series
-from catalog.sessions import Hours
+from catalog.sessions import Hours, Sessions
 from catalog.watching import FolderWatch
 
 _TOLD_EVERY_S = 1.0
@@ -38,13 +38,13 @@ their flags."""
 class SeriesSummary:
     """One series of the catalog in a line.
 
-    `first` and `last` are stamps, ns UTC; both are 0 when no file can be read. `bytes` is the
-    space on disk. `hours` is None when no file says what was asked. `gaps` counts the pieces of
-    session time that were never answered between the first and the last that were; None when the
-    market's sessions are not known. `updated` is when the broker was last asked for any of it, ISO
-    8601; None when nobody says. `damaged` counts files that cannot be read. `stale` says why
-    the stored history is no longer the broker's, as after a split; `flags` are what changed it
-    before, such as a split it was rebuilt after.
+    `first` and `last` are stamps, ns UTC; both are 0 when no file can be read. `bytes` is the space
+    on disk. `hours` is None when no file says what was asked. `gaps` counts the pieces of session
+    time that were never answered between the first and the last that were; None when the market's
+    sessions are not known, and so is `zone`, the exchange's (IANA). `updated` is when the broker
+    was last asked for any of it, ISO 8601; None when nobody says. `damaged` counts files that
+    cannot be read. `stale` says why the stored history is no longer the broker's, as after a split;
+    `flags` are what changed it before, such as a split it was rebuilt after.
     """
 
     series: Series
@@ -58,6 +58,7 @@ class SeriesSummary:
     has_instrument: bool
     covered: tuple[Interval, ...]
     gaps: int | None
+    zone: str | None
     updated: str | None
     damaged: int
     stale: str | None
@@ -135,6 +136,7 @@ class Listing:
         covered = coverage.union([*empties, *(one for file in files for one in file.covered)])
         answers = [file.asked for file in files if file.asked]
         hours = answers[0].hours if answers else None
+        sessions = _sessions(series, covered, hours, self._ledger)
         return {
             "bar_type": series.bar_type,
             "first": min((file.first for file in files), default=0),
@@ -145,7 +147,8 @@ class Listing:
             "hours": hours,
             "price_precision": files[-1].price_precision if files else 0,
             "covered": covered,
-            "gaps": _gaps(series, covered, hours, self._ledger),
+            "gaps": None if sessions is None else _gaps(series, covered, sessions),
+            "zone": None if sessions is None else sessions.zone,
             "updated": max((answer.fetched_at for answer in answers), default=None),
             "damaged": damaged,
         }
@@ -201,13 +204,14 @@ def _decode_series(text: str) -> list[SeriesSummary]:
     ]
 
 
-def _gaps(
+def _sessions(
     series: Series, covered: Sequence[Interval], hours: Hours | None, ledger: Ledger
-) -> int | None:
+) -> Sessions | None:
     if hours is None or not covered:
         return None
+    return ledger.sessions(series.instrument_id, hours, (covered[0][0], covered[-1][1]))
+
+
+def _gaps(series: Series, covered: Sequence[Interval], sessions: Sessions) -> int:
     span = (covered[0][0], covered[-1][1])
-    sessions = ledger.sessions(series.instrument_id, hours, span)
-    if sessions is None:
-        return None
     return len(coverage.missing(span, covered, sessions.open_times(series.spec)))

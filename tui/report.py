@@ -103,8 +103,9 @@ OTHERS: Mapping[str, tuple[str, Say]] = MappingProxyType(
 FIGURES = MappingProxyType({**CURVE, **OTHERS})
 
 
-def print_run(run: StoredRun, output: Output) -> None:
-    """The result of a run: what it was, warnings, figures, equity with drawdown."""
+def print_run(run: StoredRun, output: Output, *, told: bool = False) -> None:
+    """The result of a run: what it was, warnings, figures, equity with drawdown. With `told` its
+    warnings and notes were just printed, as it ran."""
     result, metrics, analysis = run.result, run.metrics, analyse(run)
     output.line()
     output.line(f"{run.run_id}  {_title(run)}  {_marks(run)}".rstrip())
@@ -114,7 +115,7 @@ def print_run(run: StoredRun, output: Output) -> None:
         output.line("SIMULATED data: these figures say nothing about a real market")
     if result.state == "partial":
         output.line("PARTIAL: the run was cancelled, these are the figures until then")
-    for text in (*result.warnings, *result.notes):
+    for text in () if told else (*result.warnings, *result.notes):
         output.line(f"note: {text}")
     if run.remarks.note:
         output.line(f"your note: {run.remarks.note}")

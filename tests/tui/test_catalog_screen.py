@@ -44,6 +44,18 @@ async def test_what_a_fetch_stores_appears_without_a_key(tmp_path: Path, gateway
         await shown.shows("tick 0.01", "conId", "regular hours", "█", "┤")
 
 
+async def test_a_series_is_dated_by_the_clock_of_its_exchange(
+    tmp_path: Path, gateway_port: int
+) -> None:
+    async with deck(tmp_path, gateway_port) as shown:
+        request = FetchRequest(("700.SEHK",), BarSpec(1, "HOUR"), "2026-03-03", "2026-03-03")
+        await shown.workspace.fetch(request).wait()
+        await shown.press("2")
+        await shown.shows("700.SEHK", "1-HOUR")  # its open is still the second in New York
+        (line,) = [one for one in shown.text.splitlines() if "1-HOUR " in one and "> " in one]
+        assert line.split()[-6:-4] == ["2026-03-03", "2026-03-03"], line
+
+
 async def test_the_filter_finds_words_and_escape_clears_it(
     tmp_path: Path, gateway_port: int
 ) -> None:

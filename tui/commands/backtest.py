@@ -58,7 +58,8 @@ def run(
         from tui.report import print_run
 
         wanted = await asyncio.to_thread(_with_preset, workspace, spec, preset) if preset else spec
-        print_run(await invocation.output.follow(workspace.backtest(wanted)), invocation.output)
+        done = await invocation.output.follow(workspace.backtest(wanted))
+        print_run(done, invocation.output, told=True)
         return 0
 
     invocation.run(work)
@@ -141,7 +142,8 @@ def rerun(context: typer.Context, run_id: RunId, param: given.Params = None) -> 
 
         spec = (await asyncio.to_thread(workspace.runs.load, run_id)).spec
         again = replace(spec, parameters={**spec.parameters, **changed})
-        print_run(await invocation.output.follow(workspace.backtest(again)), invocation.output)
+        done = await invocation.output.follow(workspace.backtest(again))
+        print_run(done, invocation.output, told=True)
         return 0
 
     invocation.run(work)

@@ -65,5 +65,5 @@ async def main_job(workspace: Workspace, output: Output) -> int:
         start=start,
         end=end,
     )
-    print_run(await output.follow(workspace.backtest(spec)), output)
+    print_run(await output.follow(workspace.backtest(spec)), output, told=True)
     return 0

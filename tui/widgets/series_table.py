@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from zoneinfo import ZoneInfo
 
 from textual.binding import Binding, BindingType
 
@@ -14,7 +15,6 @@ from tui.widgets.result_table import Cell, Column, ResultTable, Row, Sheet
 
 if TYPE_CHECKING:
     from catalog.listing import SeriesSummary
-    from catalog.series import BarSpec
 
 _COLUMNS = (
     Column("instrument", flexible=True),
@@ -45,7 +45,8 @@ class Listed(NamedTuple):
 
 
 class SeriesTable(ResultTable):
-    """Shows sizes too where it is wide enough. Dates of intraday bars are New York's."""
+    """Shows sizes too where it is wide enough. Dates of intraday bars are those of their
+    exchange."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "large chart", show=False)]
 
@@ -75,9 +76,8 @@ def listed(summaries: Sequence[SeriesSummary], now: datetime, found: Mapping[str
 
     `found` says how many errors and warnings the last check had for a bar type.
     """
-    today = now.astimezone(EXCHANGE_ZONE).date()
     by_name = {one.series.bar_type: one for one in summaries}
-    rows = [Row(name, _cells(one, today, found.get(name, 0))) for name, one in by_name.items()]
+    rows = [Row(name, _cells(one, now, found.get(name, 0))) for name, one in by_name.items()]
     return Listed(
         by_name,
         Sheet.of(_COLUMNS, rows),
@@ -95,16 +95,15 @@ def size_text(size: int) -> str:
     return f"{amount:.1f} GB"
 
 
-def _cells(summary: SeriesSummary, today: date, found: int) -> tuple[Cell, ...]:
-    spec = summary.series.spec
+def _cells(summary: SeriesSummary, now: datetime, found: int) -> tuple[Cell, ...]:
     return (
         Cell(summary.series.instrument_id),
-        _cell(str(spec).removesuffix("-LAST")),
-        _cell(_date(summary.first, spec)),
-        _cell(_date(summary.last, spec)),
+        _cell(str(summary.series.spec).removesuffix("-LAST")),
+        _cell(_date(summary.first, summary)),
+        _cell(_date(summary.last, summary)),
         Cell(f"{summary.rows:,}"),
         _gaps(summary),
-        _health(summary, today, found),
+        _health(summary, now, found),
         Cell(size_text(summary.bytes), order=summary.bytes),
     )
 
@@ -115,7 +114,7 @@ def _gaps(summary: SeriesSummary) -> Cell:
     return _cell(f"{summary.gaps:,}", "warning" if summary.gaps else "")
 
 
-def _health(summary: SeriesSummary, today: date, found: int) -> Cell:
+def _health(summary: SeriesSummary, now: datetime, found: int) -> Cell:
     if summary.damaged:
         return _cell("DAMAGED", "bad")
     if not summary.has_instrument:
@@ -124,26 +123,32 @@ def _health(summary: SeriesSummary, today: date, found: int) -> Cell:
         return _cell(f"STALE {summary.stale}", "bad")
     if found:
         return _cell(f"{found:,} finding{'s' * (found > 1)}", "warning")
-    if stale := _stale_days(summary, today):
+    if stale := _stale_days(summary, now):
         return _cell(f"stale {stale:,}d", "warning")
     flag = summary.flags[-1].partition(",")[0] if summary.flags else ""
     return _cell(f"ok, {flag}" if flag else "ok", "good")
 
 
-def _stale_days(summary: SeriesSummary, today: date) -> int:
+def _stale_days(summary: SeriesSummary, now: datetime) -> int:
     """The weekdays before today that were never asked for, since the last that was."""
     import numpy as np
 
     if not summary.covered:
         return 0
-    asked = date.fromisoformat(_date(summary.covered[-1][1], summary.series.spec))
+    asked = date.fromisoformat(_date(summary.covered[-1][1], summary))
+    today = now.astimezone(_zone(summary)).date()
     return max(int(np.busday_count(asked + timedelta(days=1), today)), 0)
 
 
-def _date(stamp: int, spec: BarSpec) -> str:
-    """The trading date of a bar's stamp (ns UTC), in New York for intraday bars; a moment before
-    its close the market was still open. A stamp of 0 stands for none."""
+def _zone(summary: SeriesSummary) -> tzinfo:
+    """The exchange's, or the screen's where nobody told it."""
+    return ZoneInfo(summary.zone) if summary.zone else EXCHANGE_ZONE
+
+
+def _date(stamp: int, summary: SeriesSummary) -> str:
+    """The date of a bar's stamp (ns UTC), by the exchange's clock for intraday bars; a moment
+    before its close the market was still open. A stamp of 0 stands for none."""
     if not stamp:
         return "-"
     time = _EPOCH + timedelta(microseconds=(stamp - 1) // 1000)
-    return f"{time.astimezone(EXCHANGE_ZONE) if spec.intraday else time:%Y-%m-%d}"
+    return f"{time.astimezone(_zone(summary)) if summary.series.spec.intraday else time:%Y-%m-%d}"
