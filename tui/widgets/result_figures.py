@@ -30,12 +30,13 @@ def ratio(value: float | None) -> str:
     return f"{_without_negative_zero(value, 2):,.2f}"
 
 
-def money(amount: float | None) -> str:
-    """An amount with its sign, cents below 10,000: `+19.30`, `-12,431`."""
+def money(amount: float | None, *, signed: bool = True) -> str:
+    """An amount, cents below 10,000: `+19.30`, `-12,431`; costs, which are kept above 0, without a
+    sign."""
     if amount is None or not math.isfinite(amount):
         return NOT_AVAILABLE
-    decimals = 2 if abs(amount) < 10_000 else 0
-    return f"{_without_negative_zero(amount, decimals):+,.{decimals}f}"
+    sign, decimals = "+" if signed else "", 2 if abs(amount) < 10_000 else 0
+    return f"{_without_negative_zero(amount, decimals):{sign},.{decimals}f}"
 
 
 def count(number: int | None) -> str:
@@ -79,13 +80,13 @@ def other_figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ..
         ("PF", Cell(ratio(of.profit_factor))),
         ("avg", gain(of.expectancy, money(of.expectancy))),
         ("exposure", Cell(percent(of.exposure, signed=False))),
-        ("fees", Cell(money(-of.fees))),
+        ("fees", Cell(money(of.fees, signed=False))),
         ("rejected", Cell(count(of.rejected), "warning" if of.rejected else "")),
         ("bars", Cell(count(of.bars))),
         (f"end {currency}", Cell(f"{of.end_equity:,.0f}")),
         ("leverage", Cell(ratio(of.leverage))),
         ("turnover", Cell(ratio(of.turnover))),
-        ("slippage", Cell(money(-of.slippage))),
+        ("slippage", Cell(money(of.slippage, signed=False))),
         ("open", Cell(count(of.open_trades))),
         ("days", Cell(count(of.days))),
         ("flat for", Cell(span(of.longest_flat))),

@@ -116,7 +116,8 @@ def _shares(shares: tuple[Share, ...]) -> str:
             *(
                 f"{share.name.lower() if share.name.isalpha() else share.name:<16.16}"
                 f"{count(share.trades):>8}{percent(share.win_rate, signed=False):>11}"
-                f"{money(share.net):>12}{money(share.average):>11}{money(-share.fees):>11}"
+                f"{money(share.net):>12}{money(share.average):>11}"
+                f"{money(share.fees, signed=False):>11}"
                 for share in shares
             ),
         ]

@@ -92,8 +92,8 @@ def fill_sheet(fills: Sequence[Fill], precisions: Precisions, zone: str) -> Shee
                 Cell("buy" if fill.units > 0 else "sell"),
                 Cell(units(abs(fill.units))),
                 Cell(price(fill.price, precisions[fill.instrument_id])),
-                Cell(money(-fill.fee)),
-                gain(-fill.slippage, money(-fill.slippage)),
+                Cell(money(fill.fee, signed=False)),
+                gain(-fill.slippage, money(fill.slippage, signed=False)),
                 Cell(f"{fill.value:,.2f}"),
             ),
         )
@@ -180,7 +180,7 @@ def _trade_cells(trade: Trade, precision: int, zone: ZoneInfo) -> tuple[Cell, ..
         Cell(price(trade.entry_price, precision)),
         Cell(price(trade.exit_price, precision)),
         Cell("open" if trade.exit_ts is None else _time(trade.exit_ts, zone)),
-        Cell(money(-trade.fees)),
+        Cell(money(trade.fees, signed=False)),
     )
 
 
