@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.coverage import Interval
-from catalog.layout import folder_name
+from catalog.layout import NANOS_PER_DAY, folder_name
 from catalog.series import Series
 
 if TYPE_CHECKING:
     from catalog.files import Origin
     from catalog.sessions import Sessions
     from core.backtest.currencies import RateBars
+
+_RATES_BEFORE = 10 * NANOS_PER_DAY
+"""How far before the start a rate is looked for: over any row of holidays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,9 @@ class RunData:
         """The interval of all bars the engine gets, those of the warm-up included."""
         start, end = self.interval
         return (start if self.warm_from is None else min(self.warm_from, start)), end
+
+    @property
+    def rated(self) -> Interval:
+        """The interval that rates are read from: the last one before the start counts at it."""
+        start, end = self.interval
+        return start - _RATES_BEFORE, end

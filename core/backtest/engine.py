@@ -191,7 +191,7 @@ def _rates(task: Task) -> Rates:
     data = task.data
     bars = []
     for each in data.rates:
-        stream = read_stream(each.series, each.files, (0, data.interval[1]))
+        stream = read_stream(each.series, each.files, data.rated)
         if stream is not None:
             bars.append((each, stream.ts, stream.close))
     return read_rates(task.spec.starting_cash().currency, bars, data.interval[0])

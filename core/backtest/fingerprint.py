@@ -76,7 +76,7 @@ def data_hashes(data: RunData) -> dict[str, str]:
         for series in (*each.series, *each.longer):
             found[str(series)] = _bars_hash(each.files_of(series), data.fed)
     for rate in data.rates:
-        found[str(rate.series)] = _bars_hash(rate.files, data.fed)
+        found[str(rate.series)] = _bars_hash(rate.files, data.rated)
     return found
 
 

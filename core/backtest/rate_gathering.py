@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from catalog.coverage import Interval
 from catalog.layout import NANOS_PER_DAY
 from catalog.series import BarSpec, Series
 from core.backtest.currencies import RateBars, foreign_currencies, quotes_between
@@ -16,8 +15,6 @@ from core.backtest.spec import RunSpec
 
 _DAYS = BarSpec(1, "DAY", "MID")
 _FINER = (BarSpec(1, "MINUTE", "MID"), BarSpec(1, "HOUR", "MID"))
-_BEFORE = 10 * NANOS_PER_DAY
-"""How far before the start a rate is looked for: over any row of holidays."""
 _STALE = 5 * NANOS_PER_DAY
 
 
@@ -26,34 +23,32 @@ async def gather_rates(spec: RunSpec, data: RunData, gathering: Gathering) -> tu
     one that is lacking is refused by the checks of the run, in words."""
     found = []
     for currency in foreign_currencies(spec, data.instruments):
-        rates = await _rates(currency, spec, data.interval, gathering)
+        rates = await _rates(currency, spec, data, gathering)
         if rates is not None:
             found.append(rates)
     return tuple(found)
 
 
 async def _rates(
-    currency: str, spec: RunSpec, interval: Interval, gathering: Gathering
+    currency: str, spec: RunSpec, data: RunData, gathering: Gathering
 ) -> RateBars | None:
     own = spec.starting_cash().currency
-    stored = await asyncio.to_thread(_stored, currency, spec, interval, gathering)
+    stored = await asyncio.to_thread(_stored, currency, spec, data, gathering)
     if stored is not None:
         return stored
     (pair, _), *_ = quotes_between(currency, own)
-    await gathering.fetch(pair, _DAYS, (interval[0] - _BEFORE, interval[1]))
-    return await asyncio.to_thread(_stored, currency, spec, interval, gathering)
+    await gathering.fetch(pair, _DAYS, data.rated)
+    return await asyncio.to_thread(_stored, currency, spec, data, gathering)
 
 
-def _stored(
-    currency: str, spec: RunSpec, interval: Interval, gathering: Gathering
-) -> RateBars | None:
-    catalog, (start, end) = gathering.catalog, interval
+def _stored(currency: str, spec: RunSpec, data: RunData, gathering: Gathering) -> RateBars | None:
+    catalog, (start, end) = gathering.catalog, data.interval
     for series, inverted in _candidates(currency, spec):
-        if not catalog.files(series, start - _BEFORE, end):
+        if not catalog.files(series, *data.rated):
             continue
-        ts = catalog.read_bars(series, start - _BEFORE, end).ts
+        ts = catalog.read_bars(series, *data.rated).ts
         if len(ts) and ts[0] <= start and end - ts[-1] <= _STALE:
-            files = tuple(catalog.checked_files(series, start - _BEFORE, end))
+            files = tuple(catalog.checked_files(series, *data.rated))
             return RateBars(currency, series, files, inverted)
     return None
 

@@ -20,7 +20,7 @@ _BATCH = 10_000
 
 
 def share(data: RunData, folder: Path) -> RunData:
-    """Write the bars in the range as Arrow files below the folder; gives the data of the same runs
+    """Write the bars of the runs as Arrow files below the folder; gives the data of the same runs
     on them. Blocking.
 
     Raises `DataUnavailable` when a file cannot be read.
@@ -32,7 +32,7 @@ def share(data: RunData, folder: Path) -> RunData:
             for each in data.instruments
         ),
         rates=tuple(
-            replace(each, files=tuple(_shared(file, data.fed, folder) for file in each.files))
+            replace(each, files=tuple(_shared(file, data.rated, folder) for file in each.files))
             for each in data.rates
         ),
         hashes=data_hashes(data),

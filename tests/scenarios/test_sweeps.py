@@ -20,6 +20,7 @@ from core.backtest.sweep import Axis, SweepResult, SweepSpec
 from core.backtest.sweep_running import SweepRunEnded, SweepStarted, run_sweep
 from core.strategies.library import SHIPPED
 from tests.scenarios import backtest_bars as market
+from tests.scenarios.test_backtest_terms import rates
 
 SCRIPTED = "tests.scenarios.scripted:Scripted"
 GRID = (Axis("fast_period", (5, 10, 30)), Axis("slow_period", (20, 40)))
@@ -75,8 +76,11 @@ def lab(tmp_path: Path) -> Lab:
 
 
 async def test_each_run_of_a_sweep_is_the_run_one_would_make_alone(lab: Lab) -> None:
-    """The workers of a sweep map an Arrow file where a single run reads Parquet."""
-    result = await lab.sweep(SweepSpec(lab.spec(), GRID))
+    """The workers of a sweep map Arrow files where a single run reads Parquet: those of the bars,
+    and of the rates of a euro account, of which the last one before the start counts too."""
+    lab.data = replace(lab.data, rates=(rates(lab.folder, [1.25, *[1.2] * 600]),))
+    euros = replace(lab.spec(), cash="80000 EUR")
+    result = await lab.sweep(SweepSpec(euros, GRID))
     assert len(result.runs) == 6
     assert [run.parameters for run in result.runs if run.error] == [
         {"fast_period": 30, "slow_period": 20}
@@ -85,7 +89,8 @@ async def test_each_run_of_a_sweep_is_the_run_one_would_make_alone(lab: Lab) -> 
         if run.run_id is None:
             continue
         swept = lab.store.load(run.run_id)
-        alone = await lab.single(lab.spec(**run.parameters), lab.data)
+        same = replace(euros, parameters={**euros.parameters, **run.parameters})
+        alone = await lab.single(same, lab.data)
         assert len(swept.fills) > 5
         assert swept.fills == alone.fills
         assert swept.equity.value.tolist() == alone.equity.value.tolist()
