@@ -18,6 +18,7 @@ _POINTS = 1_000
 _NEITHER = frozenset(
     {
         "start_equity",
+        "benchmark_return",
         "exposure",
         "leverage",
         "turnover",

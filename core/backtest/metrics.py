@@ -60,7 +60,7 @@ class Metrics:
     end_equity: float
     """The account's worth at the last close, open positions included."""
     total_return: float
-    benchmark_return: float
+    benchmark_return: float | None
     """What the starting cash would have gained in the first instrument from its first close to
     the last one: no fees, no leverage. `benchmark` has the other figures of that."""
     cagr: float | None
@@ -98,8 +98,8 @@ class Metrics:
     """None where the first instrument began at a price of 0 or less."""
     days_a_year: int | None = 252
     """Daily returns in a year; None for bars longer than a day."""
-    turnover: float = 0.0
-    """Purchases and sales together / mean equity over all bar closes."""
+    turnover: float | None = 0.0
+    """Purchases and sales together / mean equity over all bar closes; None when that is nothing."""
     longest_flat: int = 0
     """The longest time nothing was held, from the close it was sold at, or the first one."""
     longest_drawdown: int = 0
@@ -200,7 +200,7 @@ def compute(
         **_of_trades([trade for trade in trades if trade.exit_ts is not None]),
         start_equity=cash,
         end_equity=float(equity.value[-1]),
-        benchmark_return=benchmark.total_return if benchmark else 0.0,
+        benchmark_return=benchmark.total_return if benchmark else None,
         exposure=float(np.mean(equity.gross > 0)),
         leverage=_leverage(equity),
         open_trades=sum(trade.exit_ts is None for trade in trades),
@@ -211,7 +211,7 @@ def compute(
         days=len(returns(closes.value)) if days_a_year else 0,
         benchmark=benchmark,
         days_a_year=days_a_year,
-        turnover=traded / mean_equity if mean_equity > 0 else 0.0,
+        turnover=traded / mean_equity if mean_equity > 0 else None,
         longest_flat=longest(equity.ts, equity.gross == 0, from_before=False),
         longest_drawdown=longest(equity.ts, falls(cash, equity.value) > 0, from_before=True),
         slippage=slippage,

@@ -135,6 +135,7 @@ def test_the_longest_drawdown_runs_from_its_peak_to_its_recovery_or_the_end() ->
 def test_turnover_counts_purchases_and_sales_against_mean_equity() -> None:
     fills = [Fill(1, "A.X", "1", 1, 60, 0, value=60), Fill(2, "A.X", "2", -1, 90, 0, value=90)]
     assert run_of([90, 110], fills=fills).turnover == 1.5
+    assert run_of([-90, 80], fills=fills).turnover is None
 
 
 def test_costs_are_shares_of_what_was_made_before_them() -> None:
@@ -170,7 +171,7 @@ def test_the_benchmark_has_the_figures_of_its_own_curve() -> None:
     for name in ("total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown"):
         assert getattr(got.benchmark, name) == getattr(alone, name)
     unpriced = compute(100, replace(equity, benchmark=np.empty(0)), [], [], Counted(0, 40, 1))
-    assert unpriced.benchmark is None
+    assert (unpriced.benchmark, unpriced.benchmark_return) == (None, None)
 
 
 def test_metrics_survive_json() -> None:
