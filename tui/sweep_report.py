@@ -49,16 +49,19 @@ def print_sweep(result: SweepResult, output: Output, metric: str, most: int) -> 
     columns, rows = _columns(metric, runs), [_cells(run, metric) for run in runs[:most]]
     output.line()
     output.table(columns, rows)
-    failed = sum(run.metrics is None for run in runs)
+    failed, refused = sum(run.failed for run in runs), sum(run.refused for run in runs)
     output.line(f"sweep {result.sweep_id}: {len(runs):,} runs, best by {metric} first")
+    if refused:
+        output.line(f"{refused:,} of them could not be run")
     if failed:
-        output.line(f"{failed:,} of them could not be run or failed")
+        output.line(f"{failed:,} of them failed")
     output.line(f"all of them: quarterdeck backtest list --sweep {result.sweep_id} --sort {metric}")
     output.summary(
         sweep_id=result.sweep_id,
         sort=metric,
         axes=[{"name": axis.name, "values": axis.values} for axis in result.axes],
         failed=failed,
+        refused=refused,
         runs=[
             {
                 "run_id": run.run_id,

@@ -97,13 +97,19 @@ class SweepSpec:
 
 @dataclass(frozen=True, slots=True)
 class SweepRun:
-    """One combination and what became of it: `run_id` in the store unless it was refused before it
-    ran, `metrics` unless it failed, and then why in `error`."""
+    """One combination and what became of it: its `run_id` in the store and its `metrics`, or why it
+    has none in `error`. It was `refused` before it ran, or else failed."""
 
     parameters: dict[str, object]
     run_id: str | None
     metrics: Metrics | None
     error: str = ""
+    refused: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ran and came to nothing."""
+        return self.metrics is None and not self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,11 @@ class SweepResult:
     sweep_id: str
     axes: tuple[Axis, ...]
     runs: tuple[SweepRun, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every run that could be run has figures, and there is one."""
+        return any(run.metrics for run in self.runs) and not any(run.failed for run in self.runs)
 
     def ranked(self, metric: str = "sharpe") -> list[SweepRun]:
         """The runs with the best first, by the metric and then by return; those that have it not

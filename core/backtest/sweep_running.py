@@ -73,7 +73,7 @@ class SweepRunEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class SweepRunFailed(Event):
-    """One run of a sweep failed; the others go on."""
+    """One run of a sweep failed, or was refused before it ran; the others go on."""
 
     level = Level.WARNING
     channel = "run"
@@ -81,11 +81,12 @@ class SweepRunFailed(Event):
     sweep_id: str
     parameters: dict[str, object]
     reason: str
+    refused: bool = False
 
     @property
     def run(self) -> SweepRun:
         """What became of it."""
-        return SweepRun(self.parameters, None, None, self.reason)
+        return SweepRun(self.parameters, None, None, self.reason, self.refused)
 
     def __str__(self) -> str:
         return f"{_words(self.parameters)}: {self.reason}"
@@ -220,9 +221,10 @@ class _Sweeping:
         self._report(SweepRunEnded.of(self._sweep.id, run.run_id, parameters, metrics))
 
     def _failed(self, number: int, error: QuarterdeckError) -> None:
-        parameters = self._varied(number)
-        self._note(number, SweepRun(parameters, None, None, str(error)))
-        self._report(SweepRunFailed(self._sweep.id, parameters, str(error)))
+        refused = isinstance(error, WrongInput)
+        told = SweepRunFailed(self._sweep.id, self._varied(number), str(error), refused)
+        self._note(number, told.run)
+        self._report(told)
 
     def _note(self, number: int, run: SweepRun) -> None:
         self._ended[number] = run

@@ -63,7 +63,7 @@ def swept(shell: Here) -> dict[str, Any]:
     ended = sweep(shell, "--json")
     assert ended.code == 0, ended.err
     assert len(ended.told("sweep_run_ended")) == 3
-    assert len(ended.told("sweep_run_failed")) == 1
+    assert [failed["refused"] for failed in ended.told("sweep_run_failed")] == [True]
     return ended.summary
 
 
@@ -78,6 +78,15 @@ def test_a_sweep_shows_the_best_first_and_asked_again_runs_nothing(
     assert again.code == 0
     assert f"sweep {swept['sweep_id']} of 4 runs, 3 are there already, 1 cannot be" in again.out
     assert swept["runs"][0]["run_id"] in again.out
+
+
+def test_a_script_sees_that_some_runs_of_a_sweep_failed(shell: Here) -> None:
+    scripted = ("tests.scenarios.scripted:Scripted", *WHAT[1:], "--param", "trade_size=1")
+    ended = shell.run("sweep", *scripted, "--grid", "script=L,L!", "--json")
+    assert ended.code == ended.summary["exit_code"] == 1
+    assert (ended.summary["failed"], ended.summary["refused"]) == (1, 0)
+    done, failed = ended.summary["runs"]
+    assert done["metrics"] and "ZeroDivisionError" in failed["error"]
 
 
 def test_without_fees_a_run_has_those_of_the_settings(shell: Here) -> None:

@@ -48,7 +48,8 @@ def sweep(
 ) -> None:
     """Run a strategy with every combination of some parameters, and show the best first.
 
-    Every run is kept. The same sweep asked again goes on where it stopped.
+    Every run is kept. The same sweep asked again goes on where it stopped. Ends with 1 when a run
+    failed; combinations the strategy cannot work with are left out.
     """
     from core.backtest.metrics import check_metric
     from core.backtest.sweep import Axis, SweepSpec
@@ -68,6 +69,6 @@ def sweep(
         job = workspace.sweep(wanted)
         result = await follow_sweep(job, invocation.output, sort, most)
         print_sweep(result, invocation.output, sort, most)
-        return 0 if any(run.metrics for run in result.runs) else 1
+        return 0 if result.sound else 1
 
     invocation.run(work)
