@@ -90,7 +90,7 @@ class RunJobs:
             return await run_sweep(
                 wanted,
                 self._runs,
-                await workers.run(strategy_hash, name, library.folders),
+                await workers.run(strategy_hash, name, base.fees, library.folders),
                 check=lambda spec: library.read(name, spec.parameters),
                 prepare=lambda spec: self._prepared(spec, job.report),
                 run=lambda spec, data: self._run(spec, data, ignore, wanted.id),

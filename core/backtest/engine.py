@@ -138,7 +138,7 @@ class Simulation:
             self.purse,
             self.rates,
             tuple(row for account in accounts.found(self.engine) for row in balances_of(account)),
-            source_hash(self._loaded.kind, self._loaded.configuration),
+            self._source,
             self._stopped,
             tuple(line for recorder in self._recorders for line in recorder.lines()),
         )
@@ -160,6 +160,8 @@ class Simulation:
         )
         task, failure = self.task, self._failure
         self.accounts.open(engine, task, failure)
+        kinds = self._loaded.kind, self._loaded.configuration
+        self._source = source_hash(task.strategy_folders, *kinds)
         for each in self.traded:
             engine.add_instrument(each.instrument)
         start = None if task.data.warm_from is None else task.data.interval[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -20,6 +22,8 @@ from core.backtest.spec import RunSpec
 _ENGINE = version("nautilus_trader")  # once: looking it up takes as long as all the rest
 _SEVERAL_VERSIONS = ("ts_event", "ts_init", "info")
 """What differs between stored versions of an instrument without a difference to a run."""
+_INSTALLED = f"{os.sep}site-packages{os.sep}"
+"""What is below it is no source of the user's, in whose folders an environment may lie."""
 _NOT_OURS = ("nautilus_trader", "builtins", "typing", "abc")
 
 
@@ -27,7 +31,8 @@ _NOT_OURS = ("nautilus_trader", "builtins", "typing", "abc")
 class Fingerprint:
     """SHA-256 hashes. `spec` is of what was asked, with the range it came to; `data` of the bars
     in that range, by series, and of the definitions, by instrument; `strategy` of the source files
-    of its class, the classes below it and its parameters. `engine` is Nautilus' version."""
+    of its class, the classes below it and its parameters, and of all that was imported from the
+    user's folders, such as a fee model. `engine` is Nautilus' version."""
 
     spec: str
     data: Mapping[str, str] = field(default_factory=dict)
@@ -80,25 +85,32 @@ def data_hashes(data: RunData) -> dict[str, str]:
     return found
 
 
-def source_hash(*kinds: type | None) -> str:
-    """The hash of the source files of classes and their bases, Nautilus' own aside. To be called
-    where the classes are loaded, in a worker process."""
+def source_hash(folders: Sequence[Path], *kinds: type | None) -> str:
+    """The hash of the source files of classes and their bases, Nautilus' own aside, and of all
+    modules imported from the folders. To be called where the classes are loaded, in a worker
+    process, before they run."""
     paths = {
-        Path(inspect.getfile(base))
+        inspect.getfile(base)
         for kind in kinds
         for base in (kind.__mro__ if kind else ())
         if base.__module__.partition(".")[0] not in _NOT_OURS
     }
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
+    below = tuple(f"{folder.absolute()}{os.sep}" for folder in folders)
+    imported = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
+    paths.update(path for path in imported if path.startswith(below) and _INSTALLED not in path)
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in sorted(paths))).hexdigest()
 
 
-def strategy_hash(name: str, folders: Sequence[Path]) -> str:
-    """`source_hash` of a strategy by its full name, and of its configuration. Imports it: for
-    worker processes only."""
+def strategy_hash(name: str, fees: str, folders: Sequence[Path]) -> str:
+    """`source_hash` of a strategy by its full name, its configuration and the fees. Imports them:
+    for worker processes only."""
+    from core.backtest.fee_model import engine_fees
+    from core.backtest.guard import Failure
     from core.strategies.loading import load
 
     loaded = load(name, folders)
-    return source_hash(loaded.kind, loaded.configuration)
+    engine_fees(fees, Failure(name), folders)
+    return source_hash(folders, loaded.kind, loaded.configuration)
 
 
 def _bars_hash(paths: Sequence[Path], interval: Interval) -> str:

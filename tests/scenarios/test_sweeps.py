@@ -52,7 +52,7 @@ class Lab:
         return await run_sweep(
             sweep,
             self.store,
-            await workers.run(strategy_hash, name, ()),
+            await workers.run(strategy_hash, name, sweep.base.fees, ()),
             check=lambda spec: SHIPPED.read(name, spec.parameters),
             prepare=self._prepared,
             run=lambda spec, data: self.single(spec, data, sweep.id),

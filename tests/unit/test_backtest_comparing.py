@@ -80,7 +80,7 @@ def test_a_run_made_again_is_the_same_or_says_what_changed(tmp_path: Path) -> No
         result = replace(run.result, fingerprint=fingerprint)
         return str(judge(before, replace(run, result=result, fills=(replace(FILL, units=units),))))
 
-    assert again(STOOD_ON) == "the same 1 fills; changed: nothing"
+    assert again(STOOD_ON) == "the same 1 fill; changed: nothing"
     other_bars = replace(STOOD_ON, data={**STOOD_ON.data, "A.X-1-MINUTE-LAST": "3"})
     assert again(other_bars, 2) == "fill 1 differs; changed: the data: A.X-1-MINUTE-LAST"
     edited = replace(STOOD_ON, strategy="d", spec="t")
@@ -88,6 +88,10 @@ def test_a_run_made_again_is_the_same_or_says_what_changed(tmp_path: Path) -> No
         "changed: the spec, or the range it comes to; the source of the strategy"
     )
     assert "does not always do the same" in again(STOOD_ON, 2)
+    before = replace(before, result=replace(before.result, state="partial"))
+    assert again(STOOD_ON, 2).endswith(
+        "changed: the end, as the first run was cancelled on its way"
+    )
 
 
 def test_fills_that_are_missing_are_a_difference(tmp_path: Path) -> None:

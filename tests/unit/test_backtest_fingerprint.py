@@ -48,20 +48,31 @@ def test_definitions_count_but_not_when_they_were_fetched(tmp_path: Path) -> Non
     assert "AAPL.NASDAQ" not in hashes(None)
 
 
-def test_every_source_file_of_a_class_counts(
+def test_every_source_file_of_a_class_counts_and_all_it_imports_from_folders_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "below_it.py").write_text("class Below: pass\n")
-    (tmp_path / "on_it.py").write_text("from below_it import Below\nclass On(Below): pass\n")
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (mine := tmp_path / "mine").mkdir()
+    monkeypatch.syspath_prepend(elsewhere)
+    monkeypatch.syspath_prepend(mine)
+    (elsewhere / "below_it.py").write_text("class Below: pass\n")
+    (elsewhere / "beside_it.py").write_text("ANY = 1\n")
+    (mine / "rules_for_it.py").write_text("LENGTH = 1\n")
+    (mine / "on_it.py").write_text(
+        "import beside_it, rules_for_it\nfrom below_it import Below\nclass On(Below): pass\n"
+    )
 
     def hashed() -> str:
-        for name in ("on_it", "below_it"):
+        for name in ("on_it", "below_it", "beside_it", "rules_for_it"):
             sys.modules.pop(name, None)
-        module = __import__("on_it")
-        return source_hash(module.On, None)
+        return source_hash((mine,), __import__("on_it").On, None)
 
     first = hashed()
+    (elsewhere / "beside_it.py").write_text("ANY = 2\n")
+    (mine / "not_imported.py").write_text("LENGTH = 1\n")
     assert hashed() == first
-    (tmp_path / "below_it.py").write_text("class Below: another = 1\n")
-    assert hashed() != first
+    (elsewhere / "below_it.py").write_text("class Below: another = 1\n")
+    second = hashed()
+    assert second != first
+    (mine / "rules_for_it.py").write_text("LENGTH = 2\n")
+    assert hashed() != second
