@@ -112,7 +112,7 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended
         *_about_instruments(task),
         *_about_orders(ended.orders),
         *_about_fills(fills),
-        *_about_worth(equity, metrics, ended),
+        *_about_worth(task, equity, metrics, ended),
     ]
     return Outcome(
         metrics,
@@ -189,6 +189,8 @@ def _notes(task: Task, venues: Sequence[str]) -> Iterator[str]:
             f"{task.spec.cash} split evenly over {len(venues)} accounts, one for each "
             f"venue: {', '.join(venues)}"
         )
+    if task.spec.oms == "hedging":
+        yield "long and short positions in one instrument are netted in all figures and trades"
 
 
 def _about_the_end(task: Task, equity: Equity, ended: Ended) -> Iterator[str]:
@@ -231,18 +233,18 @@ def _about_fills(fills: Sequence[Fill]) -> Iterator[str]:
         )
 
 
-def _about_worth(equity: Equity, metrics: Metrics, ended: Ended) -> Iterator[str]:
+def _about_worth(task: Task, equity: Equity, metrics: Metrics, ended: Ended) -> Iterator[str]:
     if np.any(equity.value <= 0):
         yield "the account was worth nothing or less on the way: no broker lets that happen"
     elif metrics.leverage is not None and metrics.leverage > 1.01:
         yield f"held up to {metrics.leverage:.1f} times what the account was worth, on margin"
     if metrics.open_trades:
         yield f"positions open at the end, valued at the last close: {metrics.open_trades}"
+    if metrics.open_trades or task.spec.oms == "hedging":
+        return  # what is not realized is in no account
     # Nautilus rounds each fill to the cent; a larger difference would be a fault in our figures.
     balance = _balance(ended, int(equity.ts[-1]))
-    if not metrics.open_trades and abs(metrics.end_equity - balance) > 0.01 * (
-        len(ended.fills) + 1
-    ):
+    if abs(metrics.end_equity - balance) > 0.01 * (len(ended.fills) + 1):
         yield (
             f"the engine's accounts hold {balance:,.2f}, the figures here say "
             f"{metrics.end_equity:,.2f}"

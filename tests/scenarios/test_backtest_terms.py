@@ -129,6 +129,8 @@ async def test_hedging_keeps_a_position_for_each_order(tmp_path: Path) -> None:
     done = await run(tmp_path, one(tmp_path, [100, 101, 102, 102]), "LFSF", oms="hedging")
     assert [fill.units for fill in done.fills] == [100, -100, -100, 100]
     assert done.metrics.end_equity == 100_100
+    assert not any("the engine's accounts hold" in text for text in done.result.warnings)
+    assert any("are netted" in text for text in done.result.notes)
 
 
 async def test_slippage_is_a_tick_worse_and_drawn_with_a_seed(tmp_path: Path) -> None:
