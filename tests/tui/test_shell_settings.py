@@ -15,6 +15,7 @@ from tests.tui.deck import SMALL, Deck, deck
 from tests.tui.terminal import terminal
 from tui import signs
 from tui.app import QuarterdeckApp
+from tui.palette import Thing, best
 from tui.widgets.result_table import ResultTable
 from tui.zone import EXCHANGE_ZONE
 
@@ -112,6 +113,29 @@ async def test_the_palette_finds_strategies_and_shows_them(tmp_path: Path) -> No
         await shown.shows("donchian_breakout", "strategy: set up a run")
         await shown.press("enter", "enter")
         await shown.shows("─ New backtest ", "> donchian_breakout")
+
+
+def test_the_palette_finds_the_best_of_each_kind_by_letters_of_their_words() -> None:
+    def things(kind: str, *names: str) -> list[Thing]:
+        return [Thing(kind, name, kind, lambda: None) for name in names]
+
+    def found(typed: str) -> list[str]:
+        ranked = sorted(best(there, typed.split()), key=lambda match: -match.score)
+        return [match.thing.name for match in ranked]
+
+    runs = [f"sma_crossover {fast}/50 · AAPL.NASDAQ 1-DAY" for fast in range(2_000)]
+    there = [
+        *things("strategy", "sma_crossover", "sma_momentum"),
+        *things("series", "ES[Z6].CME 1-MINUTE", "AAPL.NASDAQ 1-MINUTE", "AAL.NASDAQ 1-DAY"),
+        *things("run", *runs),
+    ]
+    assert found("aapl")[0] == "AAPL.NASDAQ 1-MINUTE"  # however many runs were on it
+    assert len(found("aapl")) == 1 + 20
+    assert found("smom")[0] == "sma_momentum"
+    assert found("1999 sma")[0] == runs[1999]  # words in any order
+    assert found("es[z")[0] == "ES[Z6].CME 1-MINUTE"
+    assert found("a" * 40) == []
+    assert [match.places for match in best(there[:1], ["sco"])] == [[0, 4, 6]]
 
 
 def test_the_first_start_asks_once(tmp_path: Path) -> None:
