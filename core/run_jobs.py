@@ -8,16 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 from catalog import workers
+from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Report, ignore
+from catalog.origin import is_simulated
 from catalog.store import Catalog
 from core.backtest.data import RunData
 from core.backtest.fingerprint import strategy_hash
 from core.backtest.limits import Limits
-from core.backtest.preparing import prepare
+from core.backtest.preparing import prepare, refuse_mistyped
 from core.backtest.queueing import RunQueue
 from core.backtest.reproducing import Reproduction, judge
 from core.backtest.results import RunStore, StoredRun
-from core.backtest.runner import run_backtest
+from core.backtest.runner import keep_refused, run_backtest
 from core.backtest.spec import RunSpec
 from core.backtest.sweep import SweepResult, SweepSpec
 from core.backtest.sweep_running import run_sweep
@@ -56,11 +58,12 @@ class RunJobs:
     def backtest(self, spec: RunSpec) -> Job[StoredRun]:
         """Get the data of a run ready (fetching what is missing when the source is `auto`), run
         it in a process of its own, and keep its result. Without fees it has those of the settings.
+
+        What cannot be run is kept as a failed run; what is only mistyped is not.
         """
 
         async def work(job: Job[StoredRun]) -> StoredRun:
-            wanted = await asyncio.to_thread(self._with_fees, spec)
-            return await self._prepared_run(wanted, job)
+            return await self._kept_run(await asyncio.to_thread(self._spelled_out, spec), job)
 
         return self._jobs.start("backtest", _title(spec), work)
 
@@ -69,7 +72,13 @@ class RunJobs:
 
         async def work(job: Job[Reproduction]) -> Reproduction:
             original = await asyncio.to_thread(self._runs.load, run_id)
-            return judge(original, await self._prepared_run(original.spec, job))
+            if original.result.metrics is None:
+                raise WrongInput(
+                    f"{run_id} cannot be reproduced",
+                    "it failed: there is nothing to compare with",
+                    f"run it again: quarterdeck backtest rerun {run_id}",
+                )
+            return judge(original, await self._kept_run(original.spec, job))
 
         return self._jobs.start("backtest", f"reproduce {run_id}", work)
 
@@ -82,16 +91,14 @@ class RunJobs:
         """
 
         async def work(job: Job[SweepResult]) -> SweepResult:
-            library = self._library
-            name = (await asyncio.to_thread(library.find, sweep.base.strategy)).name
-            base = await asyncio.to_thread(self._with_fees, replace(sweep.base, strategy=name))
+            base = await asyncio.to_thread(self._spelled_out, sweep.base)
             usual = await asyncio.to_thread(self._settings)
             wanted = replace(sweep, base=base, workers=sweep.workers or usual.workers)
             return await run_sweep(
                 wanted,
                 self._runs,
-                await workers.run(strategy_hash, name, base.fees, library.folders),
-                check=lambda spec: library.read(name, spec.parameters),
+                await workers.run(strategy_hash, base.strategy, base.fees, self._library.folders),
+                check=self._refuse_mistyped,
                 prepare=lambda spec: self._prepared(spec, job.report),
                 run=lambda spec, data: self._run(spec, data, ignore, wanted.id),
                 report=job.report,
@@ -99,11 +106,29 @@ class RunJobs:
 
         return self._jobs.start("backtest", f"sweep {_title(sweep.base)}", work)
 
-    def _with_fees(self, spec: RunSpec) -> RunSpec:
-        return spec if spec.fees else replace(spec, fees=self._settings().fees)
+    def _spelled_out(self, spec: RunSpec) -> RunSpec:
+        """The spec with the whole name of its strategy, and its fees."""
+        name = self._library.find(spec.strategy).name
+        return replace(spec, strategy=name, fees=spec.fees or self._settings().fees)
 
-    async def _prepared_run(self, spec: RunSpec, job: Job[Any]) -> StoredRun:
-        data = await self._prepared(spec, job.report)
+    def _refuse_mistyped(self, spec: RunSpec) -> None:
+        refuse_mistyped(spec, self._library, self._clock())
+
+    async def _kept_run(self, spec: RunSpec, job: Job[Any]) -> StoredRun:
+        await asyncio.to_thread(self._refuse_mistyped, spec)
+        try:
+            data = await self._prepared(spec, job.report)
+        except QuarterdeckError as refusal:
+            origin = await asyncio.to_thread(lambda: self._catalog.origin)
+            await keep_refused(
+                spec,
+                refusal,
+                self._runs,
+                report=job.report,
+                simulated=is_simulated(origin),
+                before=job.log.since(0),
+            )
+            raise
         return await self._run(spec, data, job.report, before=job.log.since(0))
 
     async def _prepared(self, spec: RunSpec, report: Report) -> RunData:

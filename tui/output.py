@@ -92,11 +92,7 @@ class Output:
             self._object(
                 {"event": "error", "level": "error", "message": str(error), **error.as_record()}
             )
-        lines = [f"Error: {error.title}"]
-        if error.reason:
-            lines.append(f"  {error.reason}")
-        lines += [f"  {number}. {step}" for number, step in enumerate(error.steps, 1)]
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        print("\n".join(in_words(error, "Error")), file=sys.stderr, flush=True)
 
     async def follow[T](self, job: Job[T]) -> T:
         """Print what a job reports until it ends, and give its result, or raise its error."""
@@ -106,3 +102,10 @@ class Output:
 
     def _object(self, fields: dict[str, object]) -> None:
         print(json.dumps(fields, default=str), flush=True)
+
+
+def in_words(error: QuarterdeckError, what: str) -> list[str]:
+    """An error in lines: its title behind what it is, its reason, its numbered steps."""
+    reason = [f"  {error.reason}"] if error.reason else []
+    steps = [f"  {number}. {step}" for number, step in enumerate(error.steps, 1)]
+    return [f"{what}: {error.title}", *reason, *steps]

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.backtest.analysis import analyse
 from tui.charts import equity_chart
-from tui.output import Output
+from tui.output import Output, in_words
+from tui.widgets.backtest_spec import command_of
 from tui.widgets.result_figures import NOT_AVAILABLE, count, money, percent, ratio
 
 if TYPE_CHECKING:
@@ -104,11 +105,15 @@ FIGURES = MappingProxyType({**CURVE, **OTHERS})
 
 
 def print_run(run: StoredRun, output: Output, *, told: bool = False) -> None:
-    """The result of a run: what it was, warnings, figures, equity with drawdown. With `told` its
-    warnings and notes were just printed, as it ran."""
-    result, metrics, analysis = run.result, run.metrics, analyse(run)
+    """The result of a run: what it was, warnings, figures, equity with drawdown; of one that failed
+    why, and the command to begin from. With `told` its warnings and notes were just printed, as it
+    ran."""
     output.line()
     output.line(f"{run.run_id}  {_title(run)}  {_marks(run)}".rstrip())
+    if run.result.metrics is None:
+        _print_failure(run, output)
+        return
+    result, metrics, analysis = run.result, run.metrics, analyse(run)
     for venue in result.venues:
         output.line(f"venue {venue}")
     if run.simulated:
@@ -139,6 +144,14 @@ def print_run(run: StoredRun, output: Output, *, told: bool = False) -> None:
         by_instrument=[asdict(one) for one in analysis.by_instrument],
         by_side=[asdict(one) for one in analysis.by_side],
     )
+
+
+def _print_failure(run: RunSummary, output: Output) -> None:
+    if run.remarks.note:
+        output.line(f"your note: {run.remarks.note}")
+    output.line("\n".join(["", *in_words(run.result.failure, "failed")]))
+    output.line(f"\nthe command that does it: {command_of(run.spec)}")
+    output.summary(**record_of(run), error=run.result.error)
 
 
 def print_runs(runs: Sequence[RunSummary], output: Output, metric: str = "") -> None:
@@ -197,7 +210,7 @@ def _marks(run: RunSummary) -> str:
 def _line(run: RunSummary, more: str) -> tuple[str, ...]:
     metrics = run.result.metrics
     if metrics is None:
-        failed = f"failed: {(run.result.error or {}).get('title', '')}"
+        failed = f"failed: {run.result.failure.title}"
         blanks = ("",) * (4 if more else 3)
         return run.run_id, _title(run), *blanks, f"{_marks(run)} {failed}".strip()
     names = ("total_return", "sharpe", "max_drawdown", *([more] if more else []))

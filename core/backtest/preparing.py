@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 from catalog.events import Report
 from catalog.store import Catalog
@@ -20,6 +21,17 @@ from core.ranges import read_range
 from core.strategies.library import SHIPPED, Library
 
 
+def refuse_mistyped(spec: RunSpec, library: Library, now: datetime) -> None:
+    """Raise `WrongInput` for what can be told from what was typed alone: terms, dates, the strategy
+    and its parameters. Blocking.
+
+    Raises `DataUnavailable` for a file of a strategy that cannot be imported.
+    """
+    spec.check()
+    library.read(spec.strategy, spec.parameters)
+    read_range(spec.start, spec.end, spec.bars, now)
+
+
 async def prepare(
     spec: RunSpec,
     *,
@@ -29,17 +41,16 @@ async def prepare(
     report: Report,
     library: Library = SHIPPED,
 ) -> RunData:
-    """The data of a run, complete and checked.
+    """The data of a run that was not mistyped, complete and checked.
 
     With source `auto` what is missing is fetched first; the broker is not connected to when
     nothing is. Raises `DataUnavailable` where the catalog lacks bars that were not to be fetched
     or that the broker does not have, `BrokerUnavailable` where they could not be asked for (both
     list what is missing), `WrongInput` for an id, a range, a strategy or a parameter that cannot be
-    used, before anything is fetched.
+    used.
     """
-    spec.check()
+    # Before anything is fetched.
     await asyncio.to_thread(library.check, spec.strategy, spec.parameters, len(spec.instruments))
-    read_range(spec.start, spec.end, spec.bars, clock())  # refused before anything is fetched
     gathering = Gathering(spec, catalog, session, clock, report)
     found = [await gathering.instrument(typed_id) for typed_id in spec.instruments]
     intervals = [interval for _, interval in found]

@@ -78,10 +78,8 @@ class StoredRun(RunSummary):
     def metrics(self) -> Metrics:
         """The figures. Raises `DataUnavailable` for a run that failed."""
         if self.result.metrics is None:
-            error = self.result.error or {}
-            raise DataUnavailable(
-                f"run {self.run_id} has no figures", str(error.get("title", "it failed"))
-            )
+            why = f"it failed: {self.result.failure.title}"
+            raise DataUnavailable(f"run {self.run_id} has no figures", why)
         return self.result.metrics
 
 

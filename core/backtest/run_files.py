@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from catalog.coverage import Interval
+from catalog.errors import QuarterdeckError
 from core.backtest.fingerprint import Fingerprint
 from core.backtest.metrics import Metrics
 from core.backtest.spec import RunSpec
@@ -46,6 +47,12 @@ class RunResult:
     """What it stood on; None for a run that failed."""
     sweep: str = ""
     """The id of the sweep it belongs to."""
+
+    @property
+    def failure(self) -> QuarterdeckError:
+        """What a run without metrics failed with."""
+        record = {"title": "no reason was kept", "reason": "", "steps": (), **(self.error or {})}
+        return QuarterdeckError(str(record["title"]), str(record["reason"]), *record["steps"])
 
     def to_json(self) -> dict[str, Any]:
         """The result as one JSON-able object."""

@@ -96,6 +96,18 @@ class RunFinished(Event):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RunFailed(Event):
+    """A run failed, or was refused; it is stored with the reason."""
+
+    channel = "run"
+
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"failed, kept in the history as {self.run_id}"
+
+
 async def run_backtest(
     spec: RunSpec,
     data: RunData,
@@ -110,33 +122,52 @@ async def run_backtest(
     """Run the spec on the data, whose files were checked, and store what comes out, under the id
     of the sweep it belongs to. What was told `before`, of its data, is kept in its log.
 
-    Raises `WrongInput` for a run that would not be sound, and stores nothing; what ends a run on
-    its way (`DataUnavailable` for a strategy that raises or meets a limit, `WorkerDied`) is stored
-    as a failed run and raised. Cancelling ends the engine at once; what it did so far is stored as
-    a partial run, unless it belongs to a sweep, then the cancel goes on.
+    Raises `WrongInput` for a run that would not be sound, and what ends a run on its way:
+    `DataUnavailable` for a strategy that raises or meets a limit, `WorkerDied`. Either is stored as
+    a failed run; of a sweep, whose runs are refused together, what failed on its way alone.
+    Cancelling ends the engine at once; what it did so far is stored as a partial run, unless it
+    belongs to a sweep, then the cancel goes on.
     """
     info = await asyncio.to_thread(library.find, spec.strategy)
     spec = with_cash(replace(spec, strategy=info.name), data.instruments)
     parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
-    refuse_unsound(spec, data)
-    log = _Log(report, before)
-    venues = [detect_venue(each.definition, each.series[0]) for each in data.instruments]
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
     task = Task(spec, parameters, data, staging, sweep, library.folders, limits)
     try:
-        log.report(RunStarted(staging.name, spec.strategy, spec.instruments))
-        for venue in venues:
-            log.report(venue)
-        return await _run(task, venues, store, log)
+        return await _run(task, store, _Log(report, before))
     except (asyncio.CancelledError, WrongInput):
         await _to_the_end(asyncio.to_thread(store.discard, staging))
         raise
 
 
-async def _run(
-    task: Task, venues: Sequence[VenueDetected], store: RunStore, log: _Log
-) -> StoredRun:
+async def keep_refused(
+    spec: RunSpec,
+    refusal: QuarterdeckError,
+    store: RunStore,
+    *,
+    report: Report,
+    simulated: bool,
+    before: Sequence[LogLine] = (),
+) -> None:
+    """Store a run that was refused before it had its data as a failed one, so that it can be looked
+    up, corrected and run again."""
+    now = datetime.now(UTC)
+    staging = await asyncio.to_thread(store.begin, now)
+    result = RunResult(
+        staging.name,
+        "failed",
+        *(now.isoformat(), now.isoformat()),
+        simulated=simulated,
+        error=refusal.as_record(),
+    )
+    log = _Log(report, before)
+    log.report(RunFailed(staging.name))
+    await _to_the_end(asyncio.to_thread(store.keep, staging, spec, result, log.lines))
+
+
+async def _run(task: Task, store: RunStore, log: _Log) -> StoredRun:
     started = datetime.now(UTC)
+    venues: list[VenueDetected] = []
 
     async def keep(outcome: Outcome | QuarterdeckError) -> StoredRun:
         result = _result(task, started, venues, outcome)
@@ -144,15 +175,18 @@ async def _run(
             asyncio.to_thread(store.keep, task.folder, task.spec, result, log.lines)
         )
 
-    before = tuple(warnings_before(task.spec, task.data))
-    for text in before:
-        log.report(RunWarning(text))
     try:
+        refuse_unsound(task.spec, task.data)
+        venues += [detect_venue(each.definition, each.series[0]) for each in task.data.instruments]
+        log.report(RunStarted(task.folder.name, task.spec.strategy, task.spec.instruments))
+        before = tuple(warnings_before(task.spec, task.data))
+        for told in (*venues, *map(RunWarning, before)):
+            log.report(told)
         outcome, cancelled = await follow(task, log.progress)
-    except WrongInput:
-        raise
     except QuarterdeckError as error:
-        await keep(error)
+        if not (task.sweep and isinstance(error, WrongInput)):
+            log.report(RunFailed(task.folder.name))
+            await keep(error)
         raise
     if cancelled and task.sweep:  # a sweep goes on with whole runs
         raise asyncio.CancelledError

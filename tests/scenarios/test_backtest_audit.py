@@ -204,9 +204,10 @@ async def test_what_would_go_wrong_in_silence_is_refused(
     tmp_path: Path, definition: market.Definition, words: str
 ) -> None:
     data = market.run_of(market.instrument(tmp_path, market.flat_bars(DIP), definition))
-    with pytest.raises(WrongInput, match=words):
+    with pytest.raises(WrongInput, match=words) as refusal:
         await run(tmp_path, data, "L", 100)
-    assert RunStore(tmp_path / "runs").list() == []
+    (kept,) = RunStore(tmp_path / "runs").list()
+    assert kept.result.error == refusal.value.as_record()
 
 
 async def test_bars_of_another_venue_than_the_instrument_are_refused(tmp_path: Path) -> None:

@@ -176,6 +176,37 @@ def test_a_run_is_shown_with_its_benchmark_and_exported(
     assert json.loads(file.read_text())["result"]["metrics"] == best["metrics"]
 
 
+def test_a_refused_run_is_found_again_with_its_reason_and_begun_again(
+    shell: Here,
+) -> None:
+    arguments = list(WHAT)
+    arguments[arguments.index("--instrument") + 1] = "NONE.NASDAQ"
+    refused = shell.run("backtest", "run", *arguments, "--param", "fast_period=7", "--json")
+    assert refused.code == 1
+    (told,) = refused.told("run_failed")
+    assert told["run_id"] in shell.run("backtest", "list", "--search", "failed").out
+    shown = shell.run("backtest", "show", told["run_id"])
+    assert shown.code == 0
+    assert "failed: Data for NONE.NASDAQ is missing" in shown.out
+    assert "1. fetch it: quarterdeck fetch NONE.NASDAQ" in shown.out
+    assert "quarterdeck backtest run sma_crossover --instrument NONE.NASDAQ" in shown.out
+    assert shell.run("backtest", "reproduce", told["run_id"]).code == 2
+    again = shell.run("backtest", "rerun", told["run_id"], "--json")
+    assert again.code == 1
+    assert "Data for NONE.NASDAQ is missing" in again.err
+    both = shell.run("backtest", "list", "--search", "none.nasdaq", "--json").summary["runs"]
+    assert [run["state"] for run in both] == ["failed", "failed"]
+    assert {run["error"]["title"] for run in both} == {"Data for NONE.NASDAQ is missing"}
+    assert shell.run("backtest", "delete", *(run["run_id"] for run in both)).code == 0
+
+
+def test_what_is_only_mistyped_leaves_no_run(shell: Here) -> None:
+    before = shell.run("backtest", "list", "--json").summary["runs"]
+    for typed in (("--param", "fast_perid=7"), ("--cash", "much"), ("--end", "1999-01-01")):
+        assert shell.run("backtest", "run", *WHAT, *typed).code == 2
+    assert shell.run("backtest", "list", "--json").summary["runs"] == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -125,21 +125,23 @@ async def test_a_sweep_shares_both_and_varies_neither(workspace: Workspace) -> N
 
 
 @pytest.mark.parametrize(
-    ("slow", "title"),
+    ("slow", "title", "kept"),
     [
-        ("5-SECOND-LAST-EXTERNAL", "asks for 5-SECOND-LAST bars in a run on 1-MINUTE-LAST"),
-        ("MSFT.NASDAQ-1-DAY-LAST-EXTERNAL", "which is not in the run"),
-        ("1-DYA-LAST-EXTERNAL", "is not a bar type"),
-        ("AAPL.NASDAQ-5-MINUTE-LAST-INTERNAL", "of which this run has no bars"),
+        ("5-SECOND-LAST-EXTERNAL", "asks for 5-SECOND-LAST bars in a run on 1-MINUTE-LAST", 0),
+        ("MSFT.NASDAQ-1-DAY-LAST-EXTERNAL", "which is not in the run", 1),
+        ("1-DYA-LAST-EXTERNAL", "is not a bar type", 0),
+        ("AAPL.NASDAQ-5-MINUTE-LAST-INTERNAL", "of which this run has no bars", 1),
     ],
 )
 async def test_bars_that_a_run_cannot_have_are_refused_in_words(
-    workspace: Workspace, slow: str, title: str
+    workspace: Workspace, slow: str, title: str, kept: int
 ) -> None:
+    """What was only mistyped is not kept; what the data or the strategy refuse is."""
     before = workspace.runs.list()
-    with pytest.raises(WrongInput, match=title):
+    with pytest.raises(WrongInput, match=title) as refusal:
         await run(workspace, replace(SPEC, parameters={"slow": slow}))
-    assert workspace.runs.list() == before
+    fresh = workspace.runs.list()[: -len(before) or None]
+    assert [failed.result.error for failed in fresh] == [refusal.value.as_record()] * kept
 
 
 async def test_days_that_end_after_the_next_open_are_warned_about(workspace: Workspace) -> None:

@@ -229,11 +229,27 @@ async def test_a_run_is_edited_and_run_again(home: Path, gateway_port: int) -> N
         await shown.until(lambda: result(shown).run_id == first.run_id, "the first run again")
 
 
-async def test_missing_data_is_told_with_what_to_do(home: Path, gateway_port: int) -> None:
+async def test_a_run_without_data_says_what_to_do_and_is_opened_corrected_and_run(
+    home: Path, gateway_port: int
+) -> None:
     async with form(home, gateway_port) as shown:
         await fill(shown, ids="IBM.NYSE", source="catalog")
         await shown.press("enter")
-        await shown.shows("failed:", "IBM.NYSE", "1. ")
+        await shown.shows(
+            "failed: Data for IBM.NYSE is missing", "1. fetch it", "IBM.NYSE  failed:"
+        )
+        await shown.press("e")
+        await shown.shows("New backtest", "IBM.NYSE")
+        await fill(shown, ids="AAPL.NASDAQ")
+        run = await run_it(shown)
+        kept = shown.workspace.runs.list()
+        assert [(one.run_id == run.run_id, one.result.state) for one in kept] == [
+            (True, "done"),
+            (False, "failed"),
+        ]
+        shown.app.screen.query_one("#history", ResultTable).point_at(kept[1].run_id)
+        await shown.press("enter")
+        await shown.shows("failed: Data for IBM.NYSE is missing", "1. fetch it")
 
 
 async def test_leaving_the_form_keeps_what_was_typed(tmp_path: Path, gateway_port: int) -> None:

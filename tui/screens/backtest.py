@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
-from catalog.errors import QuarterdeckError
 from core.jobs import JobState
 from tui.screens.run_history import RunHistory
 from tui.screens.run_presets import RunPresets
@@ -178,18 +177,12 @@ class BacktestScreen(RunPresets):
 
     async def _follow(self, workspace: Workspace, job: Job[StoredRun], spec: RunSpec) -> None:
         """Show what becomes of a run, and the history with it."""
-        before = {run.run_id for run in self._runs}
         await self._ended(workspace, job)
-        match job.snapshot.state, job.snapshot.error:
-            case JobState.DONE, _:
-                stored = await job.wait()
-                await self._show_run(workspace, stored.run_id)
-            case JobState.FAILED, error if error is not None:
-                self.query_one(ResultView).show_failure(spec, error)
-            case JobState.CANCELLED, _:
-                partial = (run for run in self._runs if run.run_id not in before)
-                if (kept := next(partial, None)) is not None:
-                    await self._show_run(workspace, kept.run_id)
+        if job.snapshot.error is not None:  # a run that was only mistyped is not kept
+            self.query_one(ResultView).show_failure(spec, job.snapshot.error)
+        told = {getattr(line.event, "run_id", "") for line in job.log.since(0)}
+        if kept := told & {run.run_id for run in self._runs}:
+            await self._show_run(workspace, kept.pop())
         self.tick()
 
     async def _ended(self, workspace: Workspace, job: Job[Any]) -> None:
@@ -275,7 +268,7 @@ class BacktestScreen(RunPresets):
         result = self.query_one(ResultView)
         shown = await asyncio.to_thread(load_shown, workspace, run_id)
         if shown.run.result.metrics is None:
-            result.show_failure(shown.run.spec, _stored_error(shown.run))
+            result.show_failure(shown.run.spec, shown.run.result.failure)
         else:
             result.show(shown)
         if all(run.run_id != run_id for run in self._runs):
@@ -295,10 +288,3 @@ class BacktestScreen(RunPresets):
         else:
             self.history.focus()
         self._offer_keys()
-
-
-def _stored_error(run: StoredRun) -> QuarterdeckError:
-    record = run.result.error or {}
-    return QuarterdeckError(
-        str(record.get("title", "unknown")), str(record.get("reason", "")), *record.get("steps", ())
-    )

@@ -41,8 +41,7 @@ def history_row(run: RunSummary, now: datetime, metric: str = "") -> Row:
     )
     metrics = run.result.metrics
     if metrics is None:
-        why = (run.result.error or {}).get("title", "no reason was kept")
-        return Row(run.run_id, (*head, Cell(f"failed: {why}", "bad")))
+        return Row(run.run_id, (*head, Cell(f"failed: {run.result.failure.title}", "bad")))
     figures = (
         gain(metrics.total_return, percent(metrics.total_return)),
         Cell(ratio(metrics.sharpe)),
