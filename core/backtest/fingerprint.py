@@ -95,9 +95,10 @@ def source_hash(folders: Sequence[Path], *kinds: type | None) -> str:
         for base in (kind.__mro__ if kind else ())
         if base.__module__.partition(".")[0] not in _NOT_OURS
     }
-    below = tuple(f"{folder.absolute()}{os.sep}" for folder in folders)
-    imported = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
-    paths.update(path for path in imported if path.startswith(below) and _INSTALLED not in path)
+    below = tuple(f"{folder.absolute()}{os.sep}" for folder in folders if str(folder) in sys.path)
+    if below:  # else nothing came from there, and looking at all modules copies their pages
+        files = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
+        paths.update(path for path in files if path.startswith(below) and _INSTALLED not in path)
     return hashlib.sha256(b"".join(Path(path).read_bytes() for path in sorted(paths))).hexdigest()
 
 

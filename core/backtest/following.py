@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 from catalog import workers
 from catalog.workers import WorkerDied
-from core.backtest.task import Outcome, Progress, Task, perform
+from core.backtest.task import Outcome, Progress, Task, perform, rehearse
+
+workers.preload("core.backtest.rehearsal")
+workers.rehearse(rehearse)
 
 WORKER_LOG = "worker.log"
 STOP_S = 0.6

@@ -69,3 +69,10 @@ def perform(task: Task, *, send: Callable[[Progress], None]) -> Outcome:
     from core.backtest.engine import simulate
 
     return simulate(task, send)
+
+
+def rehearse() -> None:
+    """What a worker that waits for a task does meanwhile."""
+    from core.backtest.rehearsal import rehearse
+
+    rehearse()

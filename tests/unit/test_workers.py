@@ -47,6 +47,21 @@ async def test_a_job_takes_the_process_that_waits_and_the_next_one_another() -> 
     assert await workers.run(jobs.process_id) != first
 
 
+def test_a_process_that_waits_rehearses_whatever_comes_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "_rehearsals", [jobs.raises, jobs.rehearses])
+    workers.warm_up()
+    deadline = time.monotonic() + 30
+    while not workers.run_blocking(jobs.has_rehearsed):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+async def test_the_rehearsal_of_a_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert await workers.run(jobs.rehearses_a_run, tmp_path) == []
+
+
 async def test_a_process_that_ended_while_it_waited_is_replaced() -> None:
     workers.warm_up()
     for process in waiting():

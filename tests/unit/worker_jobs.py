@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from catalog.errors import WrongInput
 
@@ -59,3 +61,23 @@ def tells_its_id_and_hangs(*, send: Callable[[int], None]) -> None:
 
 def hangs() -> None:
     signal.pause()
+
+
+_rehearsed = False
+
+
+def rehearses() -> None:
+    global _rehearsed
+    _rehearsed = True
+
+
+def has_rehearsed() -> bool:
+    return _rehearsed
+
+
+def rehearses_a_run(folder: Path) -> list[Path]:
+    from core.backtest.rehearsal import rehearse
+
+    tempfile.tempdir = str(folder)
+    rehearse()
+    return list(folder.iterdir())
