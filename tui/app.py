@@ -17,6 +17,7 @@ from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input
 
 from catalog.errors import CatalogUnusable, QuarterdeckError, WrongInput
 from tui import signs
@@ -313,6 +314,11 @@ class QuarterdeckApp(TypeaheadApp):
         if isinstance(screen, BaseScreen):
             screen.prefill(ids, bars)
 
+    async def do(self, place: Place, action: str) -> None:
+        """Show a screen and do what one of its keys does."""
+        await self.switch_mode(place)
+        await self.screen.run_action(action)
+
     async def reveal(self, place: Place, table: str, key: str, *, after: str = "") -> None:
         """Show a screen with the cursor of one of its tables on a row, after an action of it."""
         await self.switch_mode(place)
@@ -362,13 +368,16 @@ class QuarterdeckApp(TypeaheadApp):
             Confirm(question, f"They are cancelled; what is stored stays.\n{titles}"), answered
         )
 
+    def on_command_palette_opened(self) -> None:
+        self.screen.query_one(Input).cursor_blink = False  # blinking costs bytes all the time
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key in force that does something, by name."""
-        by_action = {active.binding.action: active for active in telling(screen)}
+        by_action = {active.binding.action: active for active in reversed(telling(screen))}
         for action, active in by_action.items():
             yield SystemCommand(
                 active.binding.description.capitalize(),
-                active.tooltip or f"key {self.get_key_display(active.binding)}",
+                f"{self.get_key_display(active.binding)}  {active.tooltip}".rstrip(),
                 self._runner(action, active.node),
             )
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)

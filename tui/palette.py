@@ -11,6 +11,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from core.backtest.results import RunSummary
     from core.workspace import Workspace
     from tui.app import Place, QuarterdeckApp
+    from tui.screens.base import BaseScreen
 
 _DISCOVERED = 5
 """So many of each kind are offered before anything is typed."""
@@ -50,7 +52,8 @@ class Match(NamedTuple):
 
 
 class Things(Provider):
-    """Every stored series, every strategy, every run: choosing one shows it on its screen."""
+    """Every stored series, every strategy, every run, and what the other screens do: choosing one
+    shows it on its screen, or does it there."""
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
@@ -60,7 +63,8 @@ class Things(Provider):
         app = cast("QuarterdeckApp", self.app)
         if app.workspace is not None:
             strategies = [one.name for one in await app.workspace.strategies()]
-            self._things = await asyncio.to_thread(_read, app, app.workspace, strategies)
+            self._things = _elsewhere(app)
+            self._things += await asyncio.to_thread(_read, app, app.workspace, strategies)
 
     async def discover(self) -> Hits:
         shown: dict[str, int] = {}
@@ -116,6 +120,33 @@ def _places(word: str, name: str) -> list[int]:
             return []
         found.append(at)
     return found
+
+
+def _elsewhere(app: QuarterdeckApp) -> list[Thing]:
+    """The actions of the screens that are not shown; Textual itself offers those of the other."""
+    from tui.screens.backtest import BacktestScreen
+    from tui.screens.catalog import CatalogScreen
+    from tui.screens.connection import ConnectionScreen
+    from tui.screens.fetch import FetchScreen
+
+    kinds: dict[Place, type[BaseScreen]] = {
+        "connection": ConnectionScreen,
+        "catalog": CatalogScreen,
+        "fetch": FetchScreen,
+        "backtest": BacktestScreen,
+    }
+    return [
+        Thing(
+            "action",
+            f"{kind.HELP_TITLE}: {binding.description}",
+            f"{app.get_key_display(binding)}  {binding.tooltip}",
+            partial(app.do, place, binding.action),
+        )
+        for place, kind in kinds.items()
+        if place != app.current_mode
+        for binding in kind.BINDINGS
+        if isinstance(binding, Binding) and binding.show
+    ]
 
 
 def _read(app: QuarterdeckApp, workspace: Workspace, strategies: list[str]) -> list[Thing]:

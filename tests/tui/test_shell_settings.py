@@ -106,13 +106,18 @@ async def test_broken_settings_are_told_and_the_last_good_ones_used(tmp_path: Pa
         await Deck(second, pilot).shows("15:41 GMT", "line 2: workers: ", "correct that line")
 
 
-async def test_the_palette_finds_strategies_and_shows_them(tmp_path: Path) -> None:
+async def test_the_palette_finds_strategies_and_what_other_screens_do(tmp_path: Path) -> None:
     async with deck(tmp_path) as shown:
         await shown.press("colon")
         await shown.press(*"donch")
         await shown.shows("donchian_breakout", "strategy: set up a run")
         await shown.press("enter", "enter")
         await shown.shows("─ New backtest ", "> donchian_breakout")
+        await shown.press("escape", "colon")
+        await shown.press(*"connection diag")
+        await shown.shows("Connection: diagnose", "D  Try step by step")
+        await shown.press("enter")
+        await shown.shows("─ Session ", "─ Diagnosis ")
 
 
 def test_the_palette_finds_the_best_of_each_kind_by_letters_of_their_words() -> None:
