@@ -45,7 +45,8 @@ from core.backtest.run_files import (
     read_remarks,
     read_summary,
     replace_json,
-    sync_folder,
+    sync,
+    syncing,
     write_json,
 )
 from core.backtest.run_files import RunResult as RunResult
@@ -103,14 +104,15 @@ class RunStore:
     def keep(
         self, staging: Path, spec: RunSpec, result: RunResult, log: Sequence[dict[str, Any]]
     ) -> StoredRun:
-        """Let the run stand among the others, on the disk before it is seen there."""
+        """Let the run stand among the others, read back and on the disk before it is seen there."""
         write_json(staging / SPEC, spec.to_json())
         write_json(staging / RESULT, result.to_json())
         (staging / LOG).write_text("".join(json.dumps(line) + "\n" for line in log))
-        sync_folder(staging, with_files=True)
+        with syncing(staging):
+            stored = _read(staging)
         staging.rename(self.folder / result.run_id)
-        sync_folder(self.folder)
-        return self.load(result.run_id)
+        sync(self.folder)
+        return stored
 
     def discard(self, staging: Path) -> None:
         """Leave nothing of a run that was not finished."""
@@ -130,25 +132,7 @@ class RunStore:
 
         Raises `WrongInput` for an unknown id, `DataUnavailable` when its files are damaged.
         """
-        folder = self._folder_of(run_id)
-        try:
-            summary = read_summary(folder)
-            log = tuple(_read_log(folder))
-            about = summary.spec, summary.result, summary.remarks
-            if summary.result.metrics is None:
-                return StoredRun(*about, _no_equity(), (), (), (), log)
-            return StoredRun(
-                *about,
-                _read_equity(folder / EQUITY),
-                _rows(folder / FILLS, Fill),
-                _rows(folder / TRADES, Trade),
-                _rows(folder / ORDERS, Order),
-                log,
-                _rows_if_any(folder / POSITIONS, Position),
-                _rows_if_any(folder / ACCOUNTS, Balance),
-            )
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise _unreadable(run_id, folder, error) from error
+        return _read(self._folder_of(run_id))
 
     def indicators(self, run_id: str) -> tuple[IndicatorLine, ...]:
         """What the indicators of a run said; empty where its strategy had none, or the run is older
@@ -160,7 +144,7 @@ class RunStore:
         try:
             return read_lines(path) if path.exists() else ()
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-            raise _unreadable(run_id, path.parent, error) from error
+            raise _unreadable(path.parent, error) from error
 
     def remark(self, run_id: str, change: Callable[[Remarks], Remarks]) -> Remarks:
         """Change what a person says of a run; gives what is said now.
@@ -178,7 +162,7 @@ class RunStore:
         # Away at once and whole; what is left of it when we die is swept.
         gone = self._staging(f"deleted-{uuid4().hex[:6]}")
         folder.rename(gone / run_id)
-        sync_folder(self.folder)
+        sync(self.folder)
         self.discard(gone)
 
     def _folder_of(self, run_id: str) -> Path:
@@ -211,9 +195,31 @@ class RunStore:
                     shutil.rmtree(owner, ignore_errors=True)
 
 
-def _unreadable(run_id: str, folder: Path, error: Exception) -> DataUnavailable:
+def _read(folder: Path) -> StoredRun:
+    """The run in a folder. Raises `DataUnavailable` when its files are damaged."""
+    try:
+        summary = read_summary(folder)
+        log = tuple(_read_log(folder))
+        about = summary.spec, summary.result, summary.remarks
+        if summary.result.metrics is None:
+            return StoredRun(*about, _no_equity(), (), (), (), log)
+        return StoredRun(
+            *about,
+            _read_equity(folder / EQUITY),
+            _rows(folder / FILLS, Fill),
+            _rows(folder / TRADES, Trade),
+            _rows(folder / ORDERS, Order),
+            log,
+            _rows_if_any(folder / POSITIONS, Position),
+            _rows_if_any(folder / ACCOUNTS, Balance),
+        )
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> DataUnavailable:
     return DataUnavailable(
-        f"run {run_id} cannot be read", str(error), "run it again", f"or delete {folder}"
+        f"run {folder.name} cannot be read", str(error), "run it again", f"or delete {folder}"
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -143,21 +145,24 @@ def replace_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file so that there is the old one or the new one whatever happens, on the disk."""
     beside = path.with_suffix(f".{os.getpid()}.new")
     write_json(beside, content)
-    _sync(beside)
+    sync(beside)
     beside.replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(folder: Path, *, with_files: bool = False) -> None:
-    """Have the names in a folder on the disk, and what is in its files too where that is said."""
-    if with_files:
-        # At once: the disk then writes its journal once, not for each file, and is 20 times faster.
-        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as threads:
-            list(threads.map(_sync, folder.iterdir()))
-    _sync(folder)
+@contextmanager
+def syncing(folder: Path) -> Iterator[None]:
+    """Have a folder with all in its files on the disk, at the end of what is done meanwhile."""
+    # At once: the disk then writes its journal once, not for each file, and is 20 times faster.
+    with ThreadPoolExecutor(_SYNCED_AT_ONCE) as threads:
+        synced = threads.map(sync, folder.iterdir())
+        yield
+        list(synced)  # raises what one of them raised
+    sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have what is in a file, or the names in a folder, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
