@@ -45,7 +45,7 @@ class Home:
 
     @property
     def presets_file(self) -> Path:
-        """Parameters of strategies that were saved by name."""
+        """Parameters of strategies and whole runs that were saved by name."""
         return self.settings_file.parent / "presets.toml"
 
     def create(self) -> None:

@@ -13,6 +13,7 @@ from catalog import workers
 from catalog.series import BarSpec, Series
 from catalog.store import Catalog
 from core.backtest.limits import Limits
+from core.backtest.presets import Presets
 from core.backtest.reproducing import Reproduction
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.spec import RunSpec
@@ -32,7 +33,6 @@ from core.run_jobs import RunJobs
 from core.settings import Home, Profile, Settings, adapted
 from core.strategies.library import SHIPPED, Library
 from core.strategies.parameters import StrategyInfo
-from core.strategies.presets import Presets
 
 type Clock = Callable[[], datetime]
 
@@ -90,7 +90,7 @@ class Workspace:
         )
         self.care = CatalogJobs(self.jobs, catalog=catalog, broker=broker, clock=clock)
         self.library = library
-        self.presets = Presets(home.presets_file)
+        self.presets = Presets(home.presets_file, old=home.data / "presets.json")
         self.tests = RunJobs(
             self.jobs,
             catalog=catalog,

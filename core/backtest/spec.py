@@ -136,7 +136,7 @@ class RunSpec:
         }
         return {
             **plain,
-            "parameters": {name: _plain(value) for name, value in self.parameters.items()},
+            "parameters": {name: plain_value(value) for name, value in self.parameters.items()},
             "instruments": list(self.instruments),
             "bars": str(self.bars),
         }
@@ -159,5 +159,6 @@ def _amounts(text: str) -> list[str]:
     return re.split(r"(?<=[A-Za-z])\s*,", text)
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
+    """The value of a parameter as JSON and TOML can hold it."""
     return value if value is None or isinstance(value, bool | int | float) else str(value)

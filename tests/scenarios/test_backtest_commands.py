@@ -7,12 +7,13 @@ import contextlib
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.backtest.presets import Preset, Presets
 from tests.benchmarks.workspaces import SERIES, spec_of, workspace_with_minutes
 from tests.scenarios.commands import Ended
 from tui.cli import run
@@ -198,6 +199,23 @@ def test_a_refused_run_is_found_again_with_its_reason_and_begun_again(
     assert [run["state"] for run in both] == ["failed", "failed"]
     assert {run["error"]["title"] for run in both} == {"Data for NONE.NASDAQ is missing"}
     assert shell.run("backtest", "delete", *(run["run_id"] for run in both)).code == 0
+
+
+def test_a_whole_run_that_was_kept_by_name_is_run_by_it(shell: Here) -> None:
+    kept = replace(spec_of(MINUTES), parameters={"fast_period": 4}, fees="per_contract:3")
+    Presets(shell.home / "presets.toml").save("sma_crossover", "mine", Preset.of(kept))
+    shown = shell.run("strategy", "show", "sma_crossover")
+    assert f"preset mine: fast_period=4, on {SERIES.instrument_id} 1-MINUTE-LAST" in shown.out
+    named = ("backtest", "run", "sma_crossover", "--preset", "mine", "--json")
+    done = shell.run(*named).summary
+    assert (done["spec"]["fees"], done["spec"]["parameters"]) == (kept.fees, {"fast_period": 4})
+    assert done["metrics"]["fees"] > 0
+    other = shell.run(*named, "--fees", "zero", "--param", "slow_period=30").summary
+    assert other["spec"]["parameters"] == {"fast_period": 4, "slow_period": "30"}
+    assert other["metrics"]["fees"] == 0
+    lacking = shell.run("backtest", "run", "sma_crossover", "--start", "2024-01-02")
+    assert lacking.code == 2
+    assert "a backtest needs --instrument and --bars and --end" in lacking.err
 
 
 def test_what_is_only_mistyped_leaves_no_run(shell: Here) -> None:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from catalog.series import BarSpec
+from core.backtest.presets import Preset
 from core.backtest.results import RunResult, RunStore
 from core.backtest.run_index import Search
 from core.backtest.spec import RunSpec
@@ -217,27 +218,32 @@ async def test_presets_are_kept_and_filled_in_and_broken_strategies_say_why(
     async with runs(run_home, tmp_path, gateway_port, (120, 36)) as shown:
         await shown.press("e")
         await shown.shows("! broken")
-        await shown.press("P", "home", "ctrl+k", *"slow one", "enter")
-        await shown.until((shown.workspace.home.data / "presets.json").exists)
+        await shown.press("P", *"slow one", "enter")
+        presets = shown.workspace.presets
+        await shown.until(lambda: "slow one" in presets.of("sma_crossover"))
         await fill(shown, fast_period="7", end="2026-03-02")
         shown.app.screen.query_one("#strategies").focus()
         await shown.press("p")
-        await shown.shows("presets: slow one")
+        await shown.shows("presets of sma_crossover: slow one")
         await shown.press("enter")
         await shown.until(lambda: field(shown, "fast_period").value == "20")
         assert field(shown, "end").value == "2026-03-03"
-        kept = shown.workspace.home.data / "presets.json"
+        presets.save("sma_crossover", "by command", Preset({"fast_period": 9}))
+        await shown.press("p")
+        await shown.shows("presets of sma_crossover: slow one, by command")
+        await shown.press("home", "ctrl+k", *"by command", "enter")
+        await shown.until(lambda: field(shown, "fast_period").value == "9")
+        assert field(shown, "slow_period").value == "20", "as usual, where nothing was kept"
+        assert field(shown, "end").value == "2026-03-03"
         for answer in ("n", "y"):
             await shown.press("D")
             await shown.shows("Delete which preset?", "slow one")
             await shown.press("enter")
             await shown.shows("Delete the preset slow one?", "forgotten for good")
-            assert "slow one" in json.loads(kept.read_text())
+            assert "slow one" in presets.of("sma_crossover")
             await shown.press(answer)
-        await shown.until(lambda: json.loads(kept.read_text()) == {}, "it is gone")
-        await shown.press("p")
-        await shown.shows("none yet: P keeps one")
-        await shown.press("escape", "G")
+        await shown.until(lambda: list(presets.of("sma_crossover")) == ["by command"], "it is gone")
+        await shown.press("G")
         await shown.shows("broken", "SyntaxError")
         await shown.press("enter")
         assert not [job for job in shown.workspace.jobs.all if job.kind == "backtest"]

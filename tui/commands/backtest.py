@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from catalog.errors import WrongInput
 from tui.commands import run_options as given
 from tui.commands.invocation import Invocation
 
@@ -28,10 +29,10 @@ RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs
 def run(
     context: typer.Context,
     strategy: given.Strategy,
-    instrument: given.Instruments,
-    bars: given.Bars,
-    start: given.Start,
-    end: given.End,
+    instrument: given.Instruments = None,
+    bars: given.Bars = "",
+    start: given.Start = "",
+    end: given.End = "",
     param: given.Params = None,
     cash: given.Cash = "",
     fees: given.Fees = "",
@@ -44,20 +45,29 @@ def run(
     slippage: given.Slippage = 0.0,
     seed: given.Seed = 0,
     preset: Annotated[
-        str, typer.Option(help="Parameters saved by name; --param goes before them.")
+        str,
+        typer.Option(
+            help="Parameters, or a whole run, saved by name; what is given here goes before it."
+        ),
     ] = "",
 ) -> None:
-    """Run a backtest in a process of its own, keep its result and show it."""
+    """Run a backtest in a process of its own, keep its result and show it.
+
+    Instruments, bars, start and end are needed, unless a preset has them.
+    """
     invocation: Invocation = context.obj
     spec = given.spec_of(
         *(strategy, instrument, bars, start, end, param, cash, fees, source),
         *(hours, warm_up, account, oms, leverage, slippage, seed),
     )
 
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    typed = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
     async def work(workspace: Workspace) -> int:
         from tui.report import print_run
 
-        wanted = await asyncio.to_thread(_with_preset, workspace, spec, preset) if preset else spec
+        wanted = await asyncio.to_thread(_with_preset, workspace, spec, preset, typed)
         done = await invocation.output.follow(workspace.backtest(wanted))
         print_run(done, invocation.output, told=True)
         return 0
@@ -65,9 +75,30 @@ def run(
     invocation.run(work)
 
 
-def _with_preset(workspace: Workspace, spec: RunSpec, preset: str) -> RunSpec:
-    saved = workspace.presets.load(workspace.library.find(spec.strategy).name, preset)
-    return replace(spec, parameters={**saved, **spec.parameters})
+_NEEDED = {"instrument": "instruments", "bars": "bars", "start": "start", "end": "end"}
+"""Options without which there is no run, and what they are called in its spec."""
+
+
+def _with_preset(workspace: Workspace, spec: RunSpec, name: str, typed: set[str]) -> RunSpec:
+    """The run with the preset of that name, if any, behind the options that were typed.
+
+    Raises `WrongInput` where both together lack something.
+    """
+    from core.backtest.presets import Preset
+
+    kept = Preset({})
+    if name:
+        kept = workspace.presets.load(workspace.library.find(spec.strategy).name, name)
+    terms = {_NEEDED.get(option, option) for option in typed}
+    there = terms.union(kept.terms)
+    lacking = [f"--{option}" for option, term in _NEEDED.items() if term not in there]
+    if lacking:
+        raise WrongInput(
+            f"a backtest needs {' and '.join(lacking)}",
+            "without it there is nothing to run on",
+            "give it, or --preset with a whole run that was kept on the screen",
+        )
+    return kept.applied(spec, terms)
 
 
 @app.command("list")

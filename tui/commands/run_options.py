@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from core.backtest.spec import RunSpec
 
 Strategy = Annotated[str, typer.Argument(help="Such as sma_crossover.")]
-Instruments = Annotated[list[str], typer.Option(help="An instrument; may be given again.")]
+Instruments = Annotated[
+    list[str] | None, typer.Option(help="An instrument; may be given again.", show_default=False)
+]
 Bars = Annotated[str, typer.Option(help="The bar type, such as 1-MINUTE-LAST.")]
 Start = Annotated[str, typer.Option(help="A date of the exchange, or a time (UTC if no zone).")]
 End = Annotated[str, typer.Option(help="As --start.")]
@@ -71,7 +73,7 @@ def parameters_of(pairs: list[str] | None) -> dict[str, object]:
 
 def spec_of(
     strategy: str,
-    instrument: list[str],
+    instrument: list[str] | None,
     bars: str,
     start: str,
     end: str,
@@ -93,8 +95,8 @@ def spec_of(
     return RunSpec(
         strategy=strategy,
         parameters=parameters_of(param),
-        instruments=tuple(instrument),
-        bars=BarSpec.parse(bars),
+        instruments=tuple(instrument or ()),
+        bars=BarSpec.parse(bars) if bars else RunSpec("").bars,
         start=start,
         end=end,
         cash=cash,

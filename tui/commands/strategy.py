@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,9 +60,10 @@ def show(context: typer.Context, strategy: Name) -> None:
             {"parameter": False, "type": False, "default": False, "": False},
             (_row(parameter) for parameter in info.parameters),
         )
-        for name, values in presets.items():
-            output.line(f"preset {name}: {_values(values)}")
-        output.summary(**_record(info), presets=presets)
+        for name, preset in presets.items():
+            output.line(f"preset {name}: {_values(preset.parameters)}{_terms(preset.terms)}")
+        kept = {name: asdict(preset) for name, preset in presets.items()}
+        output.summary(**_record(info), presets=kept)
         return 0
 
     invocation.run(work)
@@ -99,14 +102,16 @@ def new(
 def save(
     context: typer.Context, strategy: Name, preset: PresetName, param: given.Params = None
 ) -> None:
-    """Save parameters as a preset."""
+    """Save parameters as a preset. The form of a new run on the screen can keep a whole run so."""
+    from core.backtest.presets import Preset
+
     invocation: Invocation = context.obj
 
     async def work(workspace: Workspace) -> int:
         typed = given.parameters_of(param)
         info = await asyncio.to_thread(workspace.library.find, strategy)
         values = await asyncio.to_thread(workspace.library.read, info.name, typed)
-        await asyncio.to_thread(workspace.presets.save, info.name, preset, values)
+        await asyncio.to_thread(workspace.presets.save, info.name, preset, Preset(values))
         invocation.output.line(f"saved {preset} of {info.name}: {_values(values)}")
         invocation.output.summary(strategy=info.name, preset=preset, parameters=values)
         return 0
@@ -153,8 +158,16 @@ def _instruments(info: StrategyInfo) -> str:
     return f"trades {info.instruments} instruments together"
 
 
-def _values(values: dict[str, object]) -> str:
+def _values(values: Mapping[str, object]) -> str:
     return " ".join(f"{name}={value}" for name, value in values.items()) or "all as by default"
+
+
+def _terms(terms: Mapping[str, Any]) -> str:
+    """What a preset is to be run on, where it says so."""
+    if not terms:
+        return ""
+    instruments, dates = " ".join(terms["instruments"]), f"{terms['start']}..{terms['end']}"
+    return f", on {instruments} {terms['bars']} {dates}"
 
 
 def _record(info: StrategyInfo) -> dict[str, object]:

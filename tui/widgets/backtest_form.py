@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,6 +32,7 @@ from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from catalog.series import BarSpec
+    from core.backtest.presets import Preset
 
 
 class Strategies(ResultTable):
@@ -59,11 +60,17 @@ class BacktestForm(Vertical):
         spec: RunSpec
         sweep: bool = False
 
+    @dataclass
     class PresetWanted(Message):
-        """Something kept by name is to be filled in."""
+        """Something kept of the strategy by name is to be filled in."""
 
+        strategy: str
+
+    @dataclass
     class PresetUnwanted(Message):
-        """Something kept by name is to be deleted."""
+        """Something kept of the strategy by name is to be deleted."""
+
+        strategy: str
 
     @dataclass
     class PresetMade(Message):
@@ -140,14 +147,30 @@ class BacktestForm(Vertical):
 
     async def fill_from(self, spec: RunSpec) -> None:
         """Take over everything of a run."""
-        self.fill(spec.instruments, spec.bars)
-        for key in _of_spec():
-            self._field(key).value = str(getattr(spec, key))
-        for name, given in spec.parameters.items():
-            self._typed[spec.strategy, name] = "" if given is None else str(given)
-        if spec.strategy in self._known:
-            self.query_one("#strategies", ResultTable).point_at(spec.strategy)
-            await self._choose(spec.strategy)
+        from core.backtest.presets import Preset
+
+        await self.fill_kept(spec.strategy, Preset.of(spec))
+
+    async def fill_kept(self, strategy: str, kept: Preset) -> None:
+        """Take over parameters of a strategy, those not kept as usual, and the terms kept with
+        them."""
+        for term, value in kept.terms.items():
+            field = self._field("ids" if term == "instruments" else term)
+            field.value = " ".join(value) if isinstance(value, list) else str(value)
+        for of, parameter in tuple(self._typed):
+            if of == strategy:
+                del self._typed[of, parameter]
+        for parameter, given in kept.parameters.items():
+            self._typed[strategy, parameter] = "" if given is None else str(given)
+        if strategy in self._known:
+            self.query_one("#strategies", ResultTable).point_at(strategy)
+            await self._choose(strategy)
+        else:
+            self.notify(
+                f"{strategy} is not among the strategies any more",
+                severity="warning",
+                markup=False,
+            )
 
     @on(ResultTable.Reached, "#strategies")
     async def _strategy_reached(self, reached: ResultTable.Reached) -> None:
@@ -213,11 +236,11 @@ class BacktestForm(Vertical):
 
     def action_preset(self) -> None:
         """Ask which preset to fill in."""
-        self.post_message(self.PresetWanted())
+        self.post_message(self.PresetWanted(self._strategy.name))
 
     def action_drop_preset(self) -> None:
         """Ask which preset to delete."""
-        self.post_message(self.PresetUnwanted())
+        self.post_message(self.PresetUnwanted(self._strategy.name))
 
     def action_keep_preset(self) -> None:
         """Keep what is typed by name, or show what is wrong."""
@@ -311,12 +334,6 @@ class BacktestForm(Vertical):
     def _field(self, name: str) -> FormField:
         found = self.query("#what-and-when FormField").results(FormField)
         return next(field for field in found if field.key == name)
-
-
-def _of_spec() -> list[str]:
-    """What a spec has besides strategy, parameters, instruments and bars."""
-    apart = {"strategy", "parameters", "instruments", "bars"}
-    return [each.name for each in fields(RunSpec) if each.name not in apart]
 
 
 def _short(name: str) -> str:
