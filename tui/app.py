@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 REFRESH_S = 0.5
 SLOW_REFRESH_S = 3.0
 CLOSING_S = 5.0
+_MIDDLING_TO_FULL = 1_000
+"""So many of Python's collections of young garbage come before it looks through all objects."""
 
 _PLACES: dict[str, Place] = {
     "connect": "connection",
@@ -200,8 +202,10 @@ class QuarterdeckApp(TypeaheadApp):
             )
             return
         log_to(self.workspace.home.logs)
-        # What is imported by now stays: walking through it would hold the loop for half a second.
+        # What is imported by now stays: walking through it would hold the loop for half a second,
+        # as would walking through thousands of runs and series, which are no garbage either.
         gc.freeze()
+        gc.set_threshold(*gc.get_threshold()[:2], _MIDDLING_TO_FULL)
         await self._take_settings(self.workspace)
         self.call_later(self.tick)  # in turn with the keys: between two modes no screen is shown
         self.workspace.connect()

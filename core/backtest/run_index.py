@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +41,8 @@ class RunIndex:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._read: dict[str, tuple[int, RunSummary]] = {}
+        """The runs that were looked for before, and the state of their folders then."""
 
     def find(self, search: Search) -> list[RunSummary]:
         """The runs looked for. Raises `WrongInput` for a metric that does not exist."""
@@ -55,27 +56,28 @@ class RunIndex:
             conditions.append("result ->> 'sweep' = ?")
             values.append(search.sweep)
         query = (
-            f"SELECT spec, result, remarks FROM run WHERE {' AND '.join(conditions)}"
+            f"SELECT run_id, changed FROM run WHERE {' AND '.join(conditions)}"
             f" ORDER BY {_order(search.sort)} run_id DESC LIMIT ?"
         )
-        with self._open() as index:
-            self._catch_up(index)
-            rows = index.execute(
-                query, (*values, -1 if search.most is None else search.most)
-            ).fetchall()
-        return [
-            RunSummary(
-                RunSpec.from_json(json.loads(spec)),
-                RunResult.from_json(json.loads(result)),
-                Remarks.from_json(json.loads(remarks)),
-            )
-            for spec, result, remarks in rows
-        ]
+        with contextlib.closing(self._connect()) as index:
+            with index:
+                self._catch_up(index)
+            most = -1 if search.most is None else search.most
+            found = index.execute(query, (*values, most)).fetchall()
+            return [self._summary(index, run_id, changed) for run_id, changed in found]
 
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(self._connect()) as index, index:
-            yield index
+    def _summary(self, index: sqlite3.Connection, run_id: str, changed: int) -> RunSummary:
+        """A run of the index, the same object as long as its folder does not change."""
+        before = self._read.get(run_id)
+        if before is not None and before[0] == changed:
+            return before[1]
+        query = "SELECT spec, result, remarks FROM run WHERE run_id = ?"
+        spec, result, remarks = map(json.loads, index.execute(query, (run_id,)).fetchone())
+        summary = RunSummary(
+            RunSpec.from_json(spec), RunResult.from_json(result), Remarks.from_json(remarks)
+        )
+        self._read[run_id] = changed, summary
+        return summary
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -96,6 +98,7 @@ class RunIndex:
         }
         for gone in known.keys() - there.keys():
             index.execute("DELETE FROM run WHERE run_id = ?", (gone,))
+            self._read.pop(gone, None)
         for run_id, changed in there.items():
             if known.get(run_id) != changed:
                 with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
 from core.jobs import JobState
-from tui.screens.run_history import RunHistory
+from tui.screens.run_history import NOTHING, RunHistory
 from tui.screens.run_presets import RunPresets
 from tui.widgets.backtest_form import BacktestForm
 from tui.widgets.backtest_history import columns
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tui.widgets.sweep_board import SweepBoard
 
 _ABOUT_SOMETHING = ("new", "cancel", "edit", "turn_tab", "reproduce", "sweep")
-_NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
 
 
 class BacktestScreen(RunPresets):
@@ -77,7 +76,11 @@ class BacktestScreen(RunPresets):
                 yield ResultView(id="result")
                 yield Static(id="running", markup=False)
                 history = ResultTable(
-                    *columns(), empty=_NOTHING, id="history", classes="panel", marks=True
+                    *columns(),
+                    empty="reading the runs ...",
+                    id="history",
+                    classes="panel",
+                    marks=True,
                 )
                 history.border_title = "History"
                 yield history
@@ -262,7 +265,7 @@ class BacktestScreen(RunPresets):
         if self._runs:
             await self._show_run(workspace, self._runs[0].run_id)
         else:
-            self.query_one(ResultView).show_message("Result", _NOTHING)
+            self.query_one(ResultView).show_message("Result", NOTHING)
 
     async def _show_run(self, workspace: Workspace, run_id: str) -> None:
         result = self.query_one(ResultView)

@@ -15,13 +15,17 @@ from catalog.errors import WrongInput
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_history import columns, history_row
 from tui.widgets.backtest_spec import command_of, title_of
-from tui.widgets.result_table import ResultTable
+from tui.widgets.result_table import ResultTable, Row, Sheet
+from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
     from core.backtest.exporting import Format
-    from core.backtest.results import RunSummary
+    from core.backtest.results import RunStore, RunSummary
     from core.backtest.run_files import Remarks
     from core.workspace import Workspace
+
+NOTHING = "no run yet: press n, choose a strategy, instruments and dates, then enter"
+"""What is said where there are no runs."""
 
 _FORMATS: dict[str, Format] = {".json": "json", ".html": "html", "": "csv"}
 
@@ -49,6 +53,8 @@ class RunHistory(BaseScreen):
         self._runs: list[RunSummary] = []
         self._metric = ""
         self._reading = asyncio.Lock()
+        self._look: object = None
+        self._rows: dict[str, tuple[RunSummary, Row]] = {}
 
     @property
     def run_keys(self) -> frozenset[str]:
@@ -57,16 +63,27 @@ class RunHistory(BaseScreen):
 
     async def read_history(self, workspace: Workspace) -> None:
         """Read all runs and show them, in the order that was chosen."""
+        async with self._reading:
+            self._runs, sheet = await asyncio.to_thread(self._read, workspace.runs, self._metric)
+        title = f"History, best {self._metric} first" if self._metric else "History"
+        self.history.border_title = title
+        self.history.show_sheet(sheet, empty=NOTHING)
+
+    def _read(self, runs: RunStore, metric: str) -> tuple[list[RunSummary], Sheet]:
+        """All runs, and what is shown of them; a run that is as it was has the same row."""
         from core.backtest.run_index import Search
 
-        async with self._reading:
-            search = Search(sort=self._metric)
-            self._runs = await asyncio.to_thread(workspace.runs.list, search)
-        today = datetime.now(UTC)
-        history = self.history
-        history.border_title = f"History, best {self._metric} first" if self._metric else "History"
-        rows = [history_row(run, today, self._metric) for run in self._runs]
-        history.show(rows, *columns(self._metric))
+        now = datetime.now(UTC)
+        look = metric, EXCHANGE_ZONE.name, now.astimezone(EXCHANGE_ZONE).date()
+        before = self._rows if look == self._look else {}
+        self._look, self._rows = look, {}
+        found = runs.list(Search(sort=metric))
+        for run in found:
+            known, row = before.get(run.run_id, (None, None))
+            if row is None or known is not run:
+                row = history_row(run, now, metric)
+            self._rows[run.run_id] = run, row
+        return found, Sheet.of(columns(metric), [row for _, row in self._rows.values()])
 
     @property
     def history(self) -> ResultTable:
