@@ -10,9 +10,14 @@ import numpy as np
 from catalog.errors import WrongInput
 from catalog.layout import NANOS_PER_DAY
 from catalog.series import NANOS_PER_SECOND
-from core.backtest.currencies import currency_of, foreign_currencies, quotes_between
+from core.backtest.currencies import (
+    SYNTHETIC_CURRENCY,
+    currency_of,
+    foreign_currencies,
+    quotes_between,
+)
 from core.backtest.data import InstrumentData, RunData
-from core.backtest.fees import asset_kind
+from core.backtest.fees import AssetKind, asset_kind, listed
 from core.backtest.spec import RunSpec
 from core.backtest.venues import is_made_up
 
@@ -57,8 +62,24 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
             "with a leverage, Nautilus denies an order that turns a position round unless there is "
             "margin for its full size"
         )
-    if spec.fees == "ibkr_fixed" and any(each.definition is None for each in data.instruments):
+    if spec.fees == "ibkr_fixed":
+        yield from _about_fees(data)
+
+
+def _about_fees(data: RunData) -> Iterator[str]:
+    if any(each.definition is None for each in data.instruments):
         yield "fees are those of stocks where the instrument is synthetic"
+    for kind, currency in dict.fromkeys(map(_priced_as, data.instruments)):
+        if (price := listed(kind, currency)) is not None and price.but:
+            yield f"fees of {kind}s in {currency} are {price.but}"
+
+
+def _priced_as(each: InstrumentData) -> tuple[AssetKind, str]:
+    """What the fees of an instrument depend on."""
+    if each.definition is None:
+        return "stock", SYNTHETIC_CURRENCY
+    kind = asset_kind(str(each.definition["type"]), each.info.get("sec_type"))
+    return kind, currency_of(each.definition)
 
 
 def _about_days(each: InstrumentData) -> Iterator[str]:
@@ -126,11 +147,12 @@ def _refuse_unknown_rates(spec: RunSpec, data: RunData) -> None:
 
 def _refuse_unpriced_fees(spec: RunSpec, data: RunData) -> None:
     for each in data.instruments:
-        currency = currency_of(each.definition)
-        if spec.fees == "ibkr_fixed" and currency != "USD":
+        kind, currency = _priced_as(each)
+        if spec.fees == "ibkr_fixed" and listed(kind, currency) is None:
+            what = "an instrument of its kind" if kind == "other" else f"a {kind}"
             raise WrongInput(
-                f"ibkr_fixed has no prices in {currency}, which {each.instrument_id} is quoted in",
-                "it is the price list for the United States",
+                f"ibkr_fixed has no price for {each.instrument_id}",
+                f"what IBKR charges for {what} in {currency} is not in the list",
                 "choose --fees zero, or --fees per_contract:AMOUNT",
             )
 

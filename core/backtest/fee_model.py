@@ -19,7 +19,7 @@ from nautilus_trader.model import (
 )
 
 from catalog.errors import WrongInput
-from core.backtest.fees import AssetKind, FeeRule, asset_kind, fee_rule, zero
+from core.backtest.fees import FeeRule, OrderFee, asset_kind, fee_rule, zero
 from core.backtest.guard import Failure
 from core.strategies.causes import causes
 from core.strategies.loading import imported
@@ -80,16 +80,17 @@ class _Bill:
 class _Terms:
     """What an instrument's fees depend on, read once: a fill should not cost a run its speed."""
 
-    kind: AssetKind
+    fee: OrderFee
     multiplier: Decimal
     currency: Currency
     cent: Decimal
 
     @classmethod
-    def of(cls, instrument: Any) -> _Terms:
+    def of(cls, rule: FeeRule, instrument: Any) -> _Terms:
         currency = instrument.quote_currency
+        kind = asset_kind(instrument.type_name, (instrument.info or {}).get("sec_type"))
         return cls(
-            asset_kind(instrument.type_name, (instrument.info or {}).get("sec_type")),
+            rule(kind, currency.code),
             instrument.multiplier.as_decimal(),
             currency,
             Decimal(1).scaleb(-currency.precision),
@@ -115,7 +116,7 @@ class OrderFees(FeeModel):
     ) -> Money:
         terms = self._terms.get(instrument.id)
         if terms is None:
-            terms = self._terms[instrument.id] = _Terms.of(instrument)
+            terms = self._terms[instrument.id] = _Terms.of(self._rule, instrument)
         fee = Decimal(0)
         try:
             fee = self._growth(terms, order, fill_quantity, fill_px)
@@ -127,11 +128,11 @@ class OrderFees(FeeModel):
         units = quantity.as_decimal()
         value = units * abs(price.as_decimal()) * terms.multiplier
         if quantity == order.quantity:
-            return self._rule(terms.kind, units, value).quantize(terms.cent, ROUND_HALF_EVEN)
+            return terms.fee(units, value).quantize(terms.cent, ROUND_HALF_EVEN)
         bill = self._bills.setdefault(order.client_order_id, _Bill())
         bill.units += units
         bill.value += value
-        whole = self._rule(terms.kind, bill.units, bill.value)
+        whole = terms.fee(bill.units, bill.value)
         growth = whole.quantize(terms.cent, ROUND_HALF_EVEN) - bill.charged
         bill.charged += growth
         return growth

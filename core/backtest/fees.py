@@ -2,68 +2,76 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
 
 from catalog.errors import WrongInput
 
-type AssetKind = Literal["stock", "future", "fx", "crypto"]
-type FeeRule = Callable[[AssetKind, Decimal, Decimal], Decimal]
-"""The fee of one order so far, in the currency of its instrument: from what it trades, the units
-filled and their value.
+type AssetKind = Literal["stock", "future", "fx", "crypto", "other"]
+type OrderFee = Callable[[Decimal, Decimal], Decimal]
+"""The fee of one order so far, in the currency of its instrument: from the units filled and their
+value.
 
 Partial fills of one order share its minimum and maximum: each costs what the total grew by.
 """
+type FeeRule = Callable[[AssetKind, str], OrderFee]
+"""What the orders on an instrument cost, by what it is and its currency."""
 
-_A_SHARE, _LEAST_FOR_STOCK, _MOST_OF_STOCK = Decimal("0.005"), Decimal(1), Decimal("0.01")
+_KINDS: Mapping[str, AssetKind] = {
+    "Equity": "stock",
+    "FuturesContract": "future",
+    "FuturesSpread": "future",
+    "CryptoFuture": "future",
+    "CurrencyPair": "fx",
+}
 _A_CONTRACT = Decimal("2.25")
-_OF_CURRENCY, _LEAST_FOR_CURRENCY = Decimal("0.00002"), Decimal(2)
-_OF_CRYPTO, _LEAST_FOR_CRYPTO = Decimal("0.0018"), Decimal("1.75")
-_MOST_OF_CRYPTO = Decimal("0.01")
-
-_FUTURES_TYPES = frozenset({"FuturesContract", "FuturesSpread", "CryptoFuture"})
-_FX_TYPES = frozenset({"CurrencyPair"})
 
 
 def asset_kind(instrument_type: str, sec_type: object = None) -> AssetKind:
-    """Which row of the fee table an instrument class of Nautilus belongs to; `sec_type` is what
+    """Which part of the price list an instrument class of Nautilus belongs to; `sec_type` is what
     IBKR calls it, whose crypto are pairs to Nautilus as currencies are."""
-    if sec_type == "CRYPTO":
-        return "crypto"
-    if instrument_type in _FUTURES_TYPES:
-        return "future"
-    return "fx" if instrument_type in _FX_TYPES else "stock"
+    return "crypto" if sec_type == "CRYPTO" else _KINDS.get(instrument_type, "other")
 
 
-def ibkr_fixed(kind: AssetKind, units: Decimal, value: Decimal) -> Decimal:
-    """Interactive Brokers' fixed pricing for the United States, in USD.
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A line of IBKR's price list; `but` is what it leaves out, in words."""
 
-    Stocks and ETFs 0.005 a share, at least 1, at most 1 % of the value (the maximum wins);
-    futures 2.25 a contract (0.85 to the broker, 1.38 to the exchange and 0.02 to the NFA for ES);
-    currencies 0.2 basis points of the value, at least 2; crypto 0.18 % of it, at least 1.75, at
-    most 1 %, the price of the lowest monthly volume. Regulatory fees are left out.
-    """
-    match kind:
-        case "stock":
-            return min(max(units * _A_SHARE, _LEAST_FOR_STOCK), value * _MOST_OF_STOCK)
-        case "future":
-            return units * _A_CONTRACT
-        case "fx":
-            return max(value * _OF_CURRENCY, _LEAST_FOR_CURRENCY)
-        case "crypto":
-            return min(max(value * _OF_CRYPTO, _LEAST_FOR_CRYPTO), value * _MOST_OF_CRYPTO)
+    a_unit: Decimal = Decimal(0)
+    of_value: Decimal = Decimal(0)
+    least: Decimal = Decimal(0)
+    most_of_value: Decimal | None = None
+    but: str = ""
+
+    def __call__(self, units: Decimal, value: Decimal) -> Decimal:
+        fee = max(units * self.a_unit + value * self.of_value, self.least)
+        return fee if self.most_of_value is None else min(fee, value * self.most_of_value)
 
 
-def zero(_kind: AssetKind, _units: Decimal, _value: Decimal) -> Decimal:
+def listed(kind: AssetKind, currency: str) -> Price | None:
+    """The price that `ibkr_fixed` has, if any; they stand in `fees.toml`."""
+    return _price_list().get((kind, currency))
+
+
+def ibkr_fixed(kind: AssetKind, currency: str) -> OrderFee:
+    """Interactive Brokers' Fixed pricing. A run that it has no price for is refused before."""
+    return _price_list()[kind, currency]
+
+
+def zero(_kind: AssetKind, _currency: str) -> OrderFee:
     """Nothing."""
-    return Decimal(0)
+    return lambda _units, _value: Decimal(0)
 
 
 def per_contract(amount: Decimal) -> FeeRule:
     """So much for each share, contract or unit, in the currency of the instrument."""
-    return lambda _kind, units, _value: units * amount
+    return lambda _kind, _currency: lambda units, _value: units * amount
 
 
 FEES: Mapping[str, FeeRule] = MappingProxyType(
@@ -89,6 +97,21 @@ def fee_rule(fees: str) -> FeeRule | None:
         f"the fees are {', '.join(FEES)}, per_contract:AMOUNT, or module:Class of a fee model",
         "choose one of them",
     )
+
+
+@cache
+def _price_list() -> Mapping[tuple[str, str], Price]:
+    text = files("core.backtest").joinpath("fees.toml").read_text(encoding="utf-8")
+    return {
+        (kind, currency): _price(line)
+        for kind, lines in tomllib.loads(text).items()
+        for currency, line in lines.items()
+    }
+
+
+def _price(line: dict[str, str]) -> Price:
+    but = line.pop("but", "")
+    return Price(**{name: Decimal(number) for name, number in line.items()}, but=but)
 
 
 def _amount(fees: str, text: str) -> Decimal:

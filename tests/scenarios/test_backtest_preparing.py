@@ -102,12 +102,13 @@ async def test_without_cash_a_run_has_some_in_the_currency_of_its_first_instrume
         bars=BarSpec(1, "DAY"),
         start="2026-10-05",
         end="2026-11-17",
-        fees="zero",
     )
     done, _ = await run(workspace, hong_kong)
     assert done.spec.cash == "100000 HKD"
     assert done.metrics.start_equity == 100_000
-    assert len(done.fills) == 1
+    (fill,) = done.fills
+    assert fill.fee == pytest.approx(max(0.0008 * fill.price * fill.units, 18), abs=0.01)
+    assert any("stamp duty" in text for text in done.result.warnings)
 
 
 async def test_crypto_pays_its_own_fees_and_trades_on_every_day_of_the_year(

@@ -173,6 +173,14 @@ async def test_fees_by_contract_and_of_the_users_own(tmp_path: Path) -> None:
         await run(tmp_path, data, "LF", fees="costs:Absent")
 
 
+async def test_fees_that_the_price_list_does_not_know_are_refused(tmp_path: Path) -> None:
+    data = one(tmp_path, FLAT, market.equity("VOD.LSE", currency="GBP"))
+    with pytest.raises(WrongInput, match="no price for VOD") as refusal:
+        await run(tmp_path, data, "L", cash="100000 GBP", fees="ibkr_fixed")
+    assert "a stock in GBP" in refusal.value.reason
+    assert (await run(tmp_path, data, "L", cash="100000 GBP", fees="zero")).fills
+
+
 def rates(folder: Path, closes: list[float]) -> RateBars:
     """Minutes of EUR/USD from the minute before the start on: a rate of 1.25 is 0.80 EUR a USD."""
     series = Series("EUR/USD.IDEALPRO", BarSpec(1, "MINUTE", "MID"))
