@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from catalog.errors import QuarterdeckError
 from catalog.events import Event, Level, as_record
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 _CHANNEL_WIDTH = 8
 _PIPE_WIDTH = 400
+_GAP = 3
+"""Cells between the columns of a table."""
+_NARROWEST = 6
+"""No text is cut to less."""
 _PROGRESS_S = 1.0
 
 
@@ -26,6 +31,11 @@ class Output:
         self.as_json = as_json
         self._summary: dict[str, object] = {}
         self._progress_at = time.monotonic()
+
+    @property
+    def width(self) -> int:
+        """The cells of a line. A pipe has no width: what is cut there is lost."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
 
     def event(self, event: Event) -> None:
         """One event of the work."""
@@ -49,7 +59,11 @@ class Output:
             print(text, flush=True)
 
     def table(self, columns: dict[str, bool], rows: Iterable[Iterable[str]]) -> None:
-        """A table for a person: column titles, with True for those that hold numbers."""
+        """A table for a person: column titles, with True for those that hold numbers.
+
+        On a terminal that is too narrow texts are cut, never numbers nor, while there are others,
+        those of the first column: they name the row.
+        """
         if self.as_json:
             return
         from rich import box
@@ -57,14 +71,16 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
+        lines = [tuple(row) for row in rows]
+        widths = _widths(columns, lines, self.width)
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for title, numbers in columns.items():
-            table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        # A pipe has no width: cells must not be cut for one that rich makes up.
-        width = None if sys.stdout.isatty() else _PIPE_WIDTH
-        Console(highlight=False, width=width).print(table)
+        for (title, numbers), width in zip(columns.items(), widths, strict=True):
+            justify: Literal["right", "left"] = "right" if numbers else "left"
+            table.add_column(title, justify=justify, no_wrap=True, width=width)
+        for line in lines:
+            table.add_row(*(Text(cell) for cell in line))
+        room = max(self.width, _together(widths))
+        Console(highlight=False, width=room).print(table)
 
     def fields(self, fields: Mapping[str, object]) -> None:
         """Names and values for a person, one pair a line."""
@@ -102,6 +118,23 @@ class Output:
 
     def _object(self, fields: dict[str, object]) -> None:
         print(json.dumps(fields, default=str), flush=True)
+
+
+def _widths(columns: Mapping[str, bool], lines: Sequence[tuple[str, ...]], room: int) -> list[int]:
+    """How wide each column is, that all fit into `room` where that can be."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
+    texts = [at for at, numbers in enumerate(columns.values()) if not numbers]
+    for cut in (texts[1:], texts):
+        while cut and _together(widths) > room:
+            widest = max(cut, key=widths.__getitem__)
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+    return widths
+
+
+def _together(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def in_words(error: QuarterdeckError, what: str) -> list[str]:

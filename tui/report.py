@@ -7,16 +7,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from itertools import groupby, zip_longest
+from itertools import batched, chain, groupby, zip_longest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from core.backtest.analysis import analyse
 from tui.charts import equity_chart
 from tui.output import Output, in_words
+from tui.ticks import moment
 from tui.widgets.backtest_spec import command_of
-from tui.widgets.result_figures import NOT_AVAILABLE, count, money, percent, ratio
+from tui.widgets.result_figures import NOT_AVAILABLE, count, money, percent, ratio, tenths
 
 if TYPE_CHECKING:
     from core.backtest.analysis import Analysis, Share
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CHART_HEIGHT = 16
 _WIDEST = 120
+_WIDTH_OF_THREE = 110
+"""The cells of a line from which on figures stand in three blocks."""
 _HOUR = 3_600 * 10**9
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -109,7 +111,7 @@ def print_run(run: StoredRun, output: Output, *, told: bool = False) -> None:
     why, and the command to begin from. With `told` its warnings and notes were just printed, as it
     ran."""
     output.line()
-    output.line(f"{run.run_id}  {_title(run)}  {_marks(run)}".rstrip())
+    output.line(f"{run.run_id}  {title(run)}  {_marks(run)}".rstrip())
     if run.result.metrics is None:
         _print_failure(run, output)
         return
@@ -184,7 +186,8 @@ def record_of(run: RunSummary) -> dict[str, Any]:
     }
 
 
-def _title(run: RunSummary) -> str:
+def title(run: RunSummary) -> str:
+    """What a run was: strategy with its parameters, instruments, bars and range."""
     spec = run.spec
     set_to = ",".join(f"{name}={value}" for name, value in spec.parameters.items())
     return " ".join(
@@ -212,35 +215,33 @@ def _line(run: RunSummary, more: str) -> tuple[str, ...]:
     if metrics is None:
         failed = f"failed: {run.result.failure.title}"
         blanks = ("",) * (4 if more else 3)
-        return run.run_id, _title(run), *blanks, f"{_marks(run)} {failed}".strip()
+        return run.run_id, title(run), *blanks, f"{_marks(run)} {failed}".strip()
     names = ("total_return", "sharpe", "max_drawdown", *([more] if more else []))
     figures = (FIGURES[name][1](getattr(metrics, name)) for name in names)
-    return run.run_id, _title(run), *figures, _marks(run)
+    return run.run_id, title(run), *figures, _marks(run)
 
 
 def _print_figures(run: StoredRun, metrics: Metrics, output: Output) -> None:
-    """Figures with the benchmark beside them to the left, those of the run alone to the right."""
+    """Figures with the benchmark beside them to the left, those of the run alone to the right, in
+    two columns where there is room."""
     held = run.result.venues[0].instrument_id
     left = [
         (label, say(getattr(metrics, name)), _of_benchmark(metrics, name, say))
         for name, (label, say) in CURVE.items()
     ]
     right = [(label, say(getattr(metrics, name))) for name, (label, say) in OTHERS.items()]
-    third = -(-len(right) // 2)
+    columns = {"figure": False, "value": True, f"{held} held": True}
+    height = len(right) if output.width < _WIDTH_OF_THREE else -(-len(right) // 2)
+    blocks = [*batched(right, height, strict=False)]
+    for blanks in (" " * number for number in range(1, len(blocks) + 1)):
+        columns |= {f"figure{blanks}": False, f"value{blanks}": True}
+    lines = zip_longest(left, *blocks)
     output.line()
     output.table(
-        {
-            "figure": False,
-            "value": True,
-            f"{held} held": True,
-            "figure ": False,
-            "value ": True,
-            "figure  ": False,
-            "value  ": True,
-        },
+        columns,
         (
-            (*(one or ("", "", "")), *(other or ("", "")), *(last or ("", "")))
-            for one, other, last in zip_longest(left, right[:third], right[third:])
+            (*(first or ("", "", "")), *chain.from_iterable(one or ("", "") for one in others))
+            for first, *others in lines
         ),
     )
 
@@ -253,14 +254,13 @@ def _print_analysis(analysis: Analysis, output: Output) -> None:
     """Months by year, the worst falls, and shares where there are several."""
     if len(analysis.months) > 1:
         output.line()
-        output.table(
-            {"year": False, **dict.fromkeys(_MONTHS, True), "all": True, "held": True},
-            _years(analysis.months, analysis.years),
-        )
+        output.line(f"year{''.join(map(_in_month, (*_MONTHS, 'all', 'held')))}  in %")
+        for line in _years(analysis.months, analysis.years):
+            output.line(line)
     if analysis.drawdowns:
         output.line()
         output.table(
-            {"drawdown": True, "peak": False, "trough": False, "recovered": False},
+            {"drawdown": True, "peak (UTC)": False, "trough": False, "recovered": False},
             (
                 (fallen(one.depth), _day(one.peak_ts), _day(one.trough_ts), _day(one.recovered_ts))
                 for one in analysis.drawdowns
@@ -277,16 +277,16 @@ def _print_analysis(analysis: Analysis, output: Output) -> None:
         _print_shares(shares, output)
 
 
-def _years(months: Iterable[Period], years: Sequence[Period]) -> Iterable[tuple[str, ...]]:
+def _years(months: Iterable[Period], years: Sequence[Period]) -> Iterable[str]:
     by_year = {year: list(those) for year, those in groupby(months, lambda one: one.year)}
     for year in years:
-        gains = {one.month: percent(one.gain) for one in by_year[year.year]}
-        yield (
-            str(year.year),
-            *(gains.get(month, "") for month in range(1, 13)),
-            percent(year.gain),
-            percent(year.benchmark),
-        )
+        gains = {one.month: tenths(one.gain) for one in by_year[year.year]}
+        cells = (*(gains.get(month, "") for month in range(1, 13)), tenths(year.gain))
+        yield f"{year.year}{''.join(map(_in_month, (*cells, tenths(year.benchmark))))}"
+
+
+def _in_month(text: str) -> str:
+    return f"{text:>5}"
 
 
 def _print_shares(shares: Sequence[Share], output: Output) -> None:
@@ -309,9 +309,7 @@ def _print_shares(shares: Sequence[Share], output: Output) -> None:
 
 
 def _day(stamp: int | None) -> str:
-    if stamp is None:
-        return "not yet"
-    return f"{datetime.fromtimestamp(stamp // 10**9, UTC):%Y-%m-%d %H:%M} UTC"
+    return "not yet" if stamp is None else moment(stamp, "UTC")
 
 
 def _chart(run: StoredRun) -> str:
@@ -324,5 +322,6 @@ def _chart(run: StoredRun) -> str:
         width,
         _CHART_HEIGHT,
         cash=run.metrics.start_equity,
+        benchmark=run.equity.benchmark,
         colour=colour,
     )

@@ -23,6 +23,14 @@ def percent(fraction: float | None, *, signed: bool = True) -> str:
     return f"{_without_negative_zero(100 * fraction, 2):{sign},.2f} %"
 
 
+def tenths(fraction: float | None) -> str:
+    """A fraction in percent in few cells: 0.042 is `+4.2`, -0.123 `-12`; empty for None."""
+    if fraction is None:
+        return ""
+    shown = 100 * fraction
+    return f"{shown:+.1f}" if abs(shown) < 9.95 else f"{shown:+,.0f}"
+
+
 def ratio(value: float | None) -> str:
     """A plain number with two decimals."""
     if value is None or not math.isfinite(value):
