@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +18,14 @@ from core.backtest.limits import Limits
 from core.backtest.preparing import prepare, refuse_mistyped
 from core.backtest.queueing import RunQueue
 from core.backtest.reproducing import Reproduction, judge
-from core.backtest.results import RunStore, StoredRun
-from core.backtest.runner import keep_refused, run_backtest
+from core.backtest.results import RunStore, RunSummary, StoredRun
+from core.backtest.runner import keep_refused, run_backtest, run_of_sweep
 from core.backtest.spec import RunSpec
 from core.backtest.sweep import SweepResult, SweepSpec
 from core.backtest.sweep_running import run_sweep
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
-from core.jobs import Job, Jobs, LogLine
+from core.jobs import Job, Jobs
 from core.settings import Settings
 from core.strategies.library import SHIPPED, Library
 
@@ -100,7 +100,7 @@ class RunJobs:
                 await workers.run(strategy_hash, base.strategy, base.fees, self._library.folders),
                 check=self._refuse_mistyped,
                 prepare=lambda spec: self._prepared(spec, job.report),
-                run=lambda spec, data: self._run(spec, data, ignore, wanted.id),
+                run=lambda spec, data: self._run_of_sweep(spec, data, wanted.id),
                 report=job.report,
             )
 
@@ -129,7 +129,22 @@ class RunJobs:
                 before=job.log.since(0),
             )
             raise
-        return await self._run(spec, data, job.report, before=job.log.since(0))
+        async with self._queue.slot(job.report):
+            return await run_backtest(
+                spec,
+                data,
+                self._runs,
+                report=job.report,
+                library=self._library,
+                limits=self._limits,
+                before=job.log.since(0),
+            )
+
+    async def _run_of_sweep(self, spec: RunSpec, data: RunData, sweep: str) -> RunSummary:
+        async with self._queue.slot(ignore):
+            return await run_of_sweep(
+                spec, data, self._runs, sweep, library=self._library, limits=self._limits
+            )
 
     async def _prepared(self, spec: RunSpec, report: Report) -> RunData:
         return await prepare(
@@ -140,26 +155,6 @@ class RunJobs:
             report=report,
             library=self._library,
         )
-
-    async def _run(
-        self,
-        spec: RunSpec,
-        data: RunData,
-        report: Report,
-        sweep: str = "",
-        before: Sequence[LogLine] = (),
-    ) -> StoredRun:
-        async with self._queue.slot(report):
-            return await run_backtest(
-                spec,
-                data,
-                self._runs,
-                report=report,
-                sweep=sweep,
-                library=self._library,
-                limits=self._limits,
-                before=before,
-            )
 
 
 def _title(spec: RunSpec) -> str:

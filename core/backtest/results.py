@@ -46,7 +46,7 @@ from core.backtest.run_files import (
     read_summary,
     replace_json,
     sync,
-    syncing,
+    sync_files,
     write_json,
 )
 from core.backtest.run_files import RunResult as RunResult
@@ -103,16 +103,16 @@ class RunStore:
 
     def keep(
         self, staging: Path, spec: RunSpec, result: RunResult, log: Sequence[dict[str, Any]]
-    ) -> StoredRun:
-        """Let the run stand among the others, read back and on the disk before it is seen there."""
+    ) -> RunSummary:
+        """Let the run stand among the others, on the disk before it is seen there."""
         write_json(staging / SPEC, spec.to_json())
         write_json(staging / RESULT, result.to_json())
         (staging / LOG).write_text("".join(json.dumps(line) + "\n" for line in log))
-        with syncing(staging):
-            stored = _read(staging)
+        sync_files(staging)
+        sync(staging)
         staging.rename(self.folder / result.run_id)
         sync(self.folder)
-        return stored
+        return RunSummary(spec, result, Remarks())
 
     def discard(self, staging: Path) -> None:
         """Leave nothing of a run that was not finished."""
@@ -132,7 +132,25 @@ class RunStore:
 
         Raises `WrongInput` for an unknown id, `DataUnavailable` when its files are damaged.
         """
-        return _read(self._folder_of(run_id))
+        folder = self._folder_of(run_id)
+        try:
+            summary = read_summary(folder)
+            log = tuple(_read_log(folder))
+            about = summary.spec, summary.result, summary.remarks
+            if summary.result.metrics is None:
+                return StoredRun(*about, _no_equity(), (), (), (), log)
+            return StoredRun(
+                *about,
+                _read_equity(folder / EQUITY),
+                _rows(folder / FILLS, Fill),
+                _rows(folder / TRADES, Trade),
+                _rows(folder / ORDERS, Order),
+                log,
+                _rows_if_any(folder / POSITIONS, Position),
+                _rows_if_any(folder / ACCOUNTS, Balance),
+            )
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise _unreadable(folder, error) from error
 
     def indicators(self, run_id: str) -> tuple[IndicatorLine, ...]:
         """What the indicators of a run said; empty where its strategy had none, or the run is older
@@ -193,28 +211,6 @@ class RunStore:
             for owner in staging.iterdir():
                 if not Path(f"/proc/{owner.name}").exists():
                     shutil.rmtree(owner, ignore_errors=True)
-
-
-def _read(folder: Path) -> StoredRun:
-    """The run in a folder. Raises `DataUnavailable` when its files are damaged."""
-    try:
-        summary = read_summary(folder)
-        log = tuple(_read_log(folder))
-        about = summary.spec, summary.result, summary.remarks
-        if summary.result.metrics is None:
-            return StoredRun(*about, _no_equity(), (), (), (), log)
-        return StoredRun(
-            *about,
-            _read_equity(folder / EQUITY),
-            _rows(folder / FILLS, Fill),
-            _rows(folder / TRADES, Trade),
-            _rows(folder / ORDERS, Order),
-            log,
-            _rows_if_any(folder / POSITIONS, Position),
-            _rows_if_any(folder / ACCOUNTS, Balance),
-        )
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise _unreadable(folder, error) from error
 
 
 def _unreadable(folder: Path, error: Exception) -> DataUnavailable:

@@ -10,7 +10,7 @@ from typing import Any
 
 from catalog import workers
 from catalog.errors import QuarterdeckError, WrongInput
-from catalog.events import Event, Level, Report, as_record
+from catalog.events import Event, Level, Report, as_record, ignore
 from catalog.origin import is_simulated
 from catalog.series import NANOS_PER_SECOND
 from core.backtest.checks import refuse_unsound, warnings_before
@@ -19,7 +19,7 @@ from core.backtest.data import InstrumentData as InstrumentData
 from core.backtest.data import RunData as RunData
 from core.backtest.following import follow
 from core.backtest.limits import Limits
-from core.backtest.results import RunResult, RunStore, StoredRun
+from core.backtest.results import RunResult, RunStore, RunSummary, StoredRun
 from core.backtest.spec import RunSpec
 from core.backtest.task import Outcome, Progress, Task
 from core.backtest.venues import VenueDetected, detect_venue
@@ -114,29 +114,55 @@ async def run_backtest(
     store: RunStore,
     *,
     report: Report,
-    sweep: str = "",
     library: Library = SHIPPED,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     before: Sequence[LogLine] = (),
 ) -> StoredRun:
-    """Run the spec on the data, whose files were checked, and store what comes out, under the id
-    of the sweep it belongs to. What was told `before`, of its data, is kept in its log.
+    """Run the spec on the data, whose files were checked, and store what comes out. What was told
+    `before`, of its data, is kept in its log.
 
     Raises `WrongInput` for a run that would not be sound, and what ends a run on its way:
     `DataUnavailable` for a strategy that raises or meets a limit, `WorkerDied`. Either is stored as
-    a failed run; of a sweep, whose runs are refused together, what failed on its way alone.
-    Cancelling ends the engine at once; what it did so far is stored as a partial run, unless it
-    belongs to a sweep, then the cancel goes on.
+    a failed run. Cancelling ends the engine at once; what it did so far is stored as a partial run.
     """
+    task = await _begun(spec, data, store, "", library, limits)
+    kept = await _performed(task, store, _Log(report, before))
+    return await asyncio.to_thread(store.load, kept.run_id)
+
+
+async def run_of_sweep(
+    spec: RunSpec,
+    data: RunData,
+    store: RunStore,
+    sweep: str,
+    *,
+    library: Library = SHIPPED,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+) -> RunSummary:
+    """As `run_backtest`, under the id of a sweep. What it left is not read: of hundreds of runs
+    that would take as long as all else this process does.
+
+    Nothing is stored of a run that is refused, as those of a sweep are together, or cancelled.
+    """
+    task = await _begun(spec, data, store, sweep, library, limits)
+    return await _performed(task, store, _Log(ignore, ()))
+
+
+async def _begun(
+    spec: RunSpec, data: RunData, store: RunStore, sweep: str, library: Library, limits: Limits
+) -> Task:
     info = await asyncio.to_thread(library.find, spec.strategy)
     spec = with_cash(replace(spec, strategy=info.name), data.instruments)
     parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
-    task = Task(spec, parameters, data, staging, sweep, library.folders, limits)
+    return Task(spec, parameters, data, staging, sweep, library.folders, limits)
+
+
+async def _performed(task: Task, store: RunStore, log: _Log) -> RunSummary:
     try:
-        return await _run(task, store, _Log(report, before))
+        return await _run(task, store, log)
     except (asyncio.CancelledError, WrongInput):
-        await _to_the_end(asyncio.to_thread(store.discard, staging))
+        await _to_the_end(asyncio.to_thread(store.discard, task.folder))
         raise
 
 
@@ -165,11 +191,11 @@ async def keep_refused(
     await _to_the_end(asyncio.to_thread(store.keep, staging, spec, result, log.lines))
 
 
-async def _run(task: Task, store: RunStore, log: _Log) -> StoredRun:
+async def _run(task: Task, store: RunStore, log: _Log) -> RunSummary:
     started = datetime.now(UTC)
     venues: list[VenueDetected] = []
 
-    async def keep(outcome: Outcome | QuarterdeckError) -> StoredRun:
+    async def keep(outcome: Outcome | QuarterdeckError) -> RunSummary:
         result = _result(task, started, venues, outcome)
         return await _to_the_end(
             asyncio.to_thread(store.keep, task.folder, task.spec, result, log.lines)
@@ -197,11 +223,11 @@ async def _run(task: Task, store: RunStore, log: _Log) -> StoredRun:
     metrics = outcome.metrics
     done = RunFinished(task.folder.name, metrics.total_return, metrics.bars, metrics.seconds)
     log.take(done)
-    stored = await keep(replace(outcome, warnings=(*before, *outcome.warnings)))
+    kept = await keep(replace(outcome, warnings=(*before, *outcome.warnings)))
     log.pass_on(done)
     if cancelled:
         raise asyncio.CancelledError
-    return stored
+    return kept
 
 
 async def _to_the_end[T](step: Coroutine[Any, Any, T]) -> T:

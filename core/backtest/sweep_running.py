@@ -16,7 +16,7 @@ from core.backtest.currencies import with_cash
 from core.backtest.data import RunData
 from core.backtest.fingerprint import Fingerprint, data_hashes
 from core.backtest.metrics import Metrics
-from core.backtest.results import RunStore, RunSummary, StoredRun
+from core.backtest.results import RunStore, RunSummary
 from core.backtest.run_index import Search
 from core.backtest.spec import RunSpec
 from core.backtest.sweep import SweepResult, SweepRun, SweepSpec
@@ -98,7 +98,7 @@ def _words(parameters: dict[str, object]) -> str:
 
 type Check = Callable[[RunSpec], object]
 """Raises `WrongInput` for parameters a strategy cannot work with; blocking."""
-type Run = Callable[[RunSpec, RunData], Awaitable[StoredRun]]
+type Run = Callable[[RunSpec, RunData], Awaitable[RunSummary]]
 """Runs a spec on its data and stores it under the sweep's id."""
 
 

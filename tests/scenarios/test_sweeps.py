@@ -13,8 +13,8 @@ from catalog.errors import WrongInput
 from catalog.events import Event, ignore
 from core.backtest.data import RunData
 from core.backtest.fingerprint import strategy_hash
-from core.backtest.results import RunStore, StoredRun
-from core.backtest.runner import run_backtest
+from core.backtest.results import RunStore, RunSummary, StoredRun
+from core.backtest.runner import run_backtest, run_of_sweep
 from core.backtest.spec import RunSpec
 from core.backtest.sweep import Axis, SweepResult, SweepSpec
 from core.backtest.sweep_running import SweepRunEnded, SweepStarted, run_sweep
@@ -43,9 +43,12 @@ class Lab:
     def spec(self, strategy: str = "sma_crossover", **parameters: object) -> RunSpec:
         return market.spec_for(self.data, strategy, trade_size=10, **parameters)
 
-    async def single(self, spec: RunSpec, data: RunData, sweep: str = "") -> StoredRun:
+    async def single(self, spec: RunSpec, data: RunData) -> StoredRun:
+        return await run_backtest(spec, data, self.store, report=ignore)
+
+    async def one_of_many(self, spec: RunSpec, data: RunData, sweep: str) -> RunSummary:
         self.ran += 1
-        return await run_backtest(spec, data, self.store, report=ignore, sweep=sweep)
+        return await run_of_sweep(spec, data, self.store, sweep)
 
     async def sweep(self, sweep: SweepSpec) -> SweepResult:
         name = sweep.base.strategy
@@ -55,7 +58,7 @@ class Lab:
             await workers.run(strategy_hash, name, sweep.base.fees, ()),
             check=lambda spec: SHIPPED.read(name, spec.parameters),
             prepare=self._prepared,
-            run=lambda spec, data: self.single(spec, data, sweep.id),
+            run=lambda spec, data: self.one_of_many(spec, data, sweep.id),
             report=self._hear,
         )
 

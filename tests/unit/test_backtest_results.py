@@ -111,7 +111,7 @@ def keep_one(
         fingerprint=FINGERPRINT,
         sweep=sweep,
     )
-    return store.keep(staging, spec, result, [{"message": "hello"}])
+    return store.load(store.keep(staging, spec, result, [{"message": "hello"}]).run_id)
 
 
 def test_a_kept_run_is_read_back_as_it_was(tmp_path: Path) -> None:
