@@ -297,7 +297,7 @@ class BrokerSession:
         self.report(Reconnecting(attempt, seconds, error.reason))
         self.state = replace(
             self.state,
-            reason=f"{error.reason}; attempt {attempt}, next try in {seconds:.0f} s",
+            reason=error.reason,
             steps=error.steps,
             attempt=attempt,
             next_try=datetime.now(UTC) + timedelta(seconds=seconds),

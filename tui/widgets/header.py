@@ -25,6 +25,8 @@ class Look(NamedTuple):
     colour: str
 
 
+_NAME = Content.styled(" Quarterdeck ", "bold")
+
 CONNECTION_LOOKS = {
     "connected": Look("●", "$text-success"),
     "connecting": Look("◌", "$text-warning"),
@@ -79,7 +81,10 @@ def _exchange_time(now: datetime) -> str:
 
 
 class Header(Widget):
-    """One line, drawn again only when its `status` changes."""
+    """One line, drawn again only when its `status` changes.
+
+    Where it is too narrow the name of the program gives way, then the end of the catalog's.
+    """
 
     ALLOW_SELECT: ClassVar[bool] = False
 
@@ -91,8 +96,10 @@ class Header(Widget):
         parts = [_profile(status), _connection(status)]
         if status.catalog:
             parts.append(Content.assemble(("catalog ", "dim"), status.catalog))
-        left = Content.styled(" Quarterdeck ", "bold") + Content("  ").join(parts)
+        left = Content("  ").join(parts)
         room = max(self.size.width - right.cell_length - 1, 0)
+        if _NAME.cell_length + left.cell_length <= room:
+            left = _NAME + left
         left = left.truncate(room, ellipsis=True)
         return left.pad_right(room - left.cell_length + 1) + right
 
