@@ -21,7 +21,7 @@ from core.backtest.accounts import Accounts
 from core.backtest.currencies import Rates, purse, read_rates
 from core.backtest.feed import windows
 from core.backtest.fingerprint import source_hash
-from core.backtest.guard import Failure, guarded
+from core.backtest.guard import Failure, HeldBack, guarded
 from core.backtest.instruments import traded
 from core.backtest.orders import balances_of, fills_of, orders_of
 from core.backtest.recording import MOST_READINGS, Recorder
@@ -61,6 +61,7 @@ class Simulation:
         self.accounts = Accounts.split(self.purse.cash, self.traded)
         self._recorders: list[Recorder] = []
         self._failure = Failure(task.spec.strategy)
+        self._held_back = HeldBack()
         self._loaded = load(task.spec.strategy, task.strategy_folders)
         self._began = time.perf_counter()
         self.engine = self._engine()
@@ -141,6 +142,7 @@ class Simulation:
             self._source,
             self._stopped,
             tuple(line for recorder in self._recorders for line in recorder.lines()),
+            self._held_back.orders,
         )
 
     def _engine(self) -> BacktestEngine:
@@ -178,6 +180,7 @@ class Simulation:
                 recorder=recorder,
                 fed=fed,
                 start=start,
+                held_back=self._held_back,
             )
 
         for strategy in self._loaded.instances(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import traceback
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from nautilus_trader.trading import Strategy
@@ -53,6 +54,13 @@ class Failure:
         )
 
 
+@dataclass(slots=True)
+class HeldBack:
+    """How many orders a strategy wanted to send before the start of its run."""
+
+    orders: int = 0
+
+
 def guarded(
     kind: type[Strategy],
     number: int,
@@ -61,14 +69,16 @@ def guarded(
     recorder: Recorder,
     fed: Collection[str],
     start: int | None,
+    held_back: HeldBack,
 ) -> type[Any]:
     """The strategy class with each of its own `on_...` ending the run when it raises, refusing to
     subscribe to bars that are not among those `fed` to the engine, or made of them, and having its
     indicators read.
 
     Bars that open before `start` (ns), if any, warm the strategy up: they reach the indicators it
-    registered and its `on_warm_up_bar` if it has one, but not `on_bar`. `number` tells apart the
-    instances of a run, whose ids Nautilus makes of the names of their classes.
+    registered and its `on_warm_up_bar` if it has one, but not `on_bar`, and no order is sent until
+    they are over: it is `held_back`. `number` tells apart the instances of a run, whose ids Nautilus
+    makes of the names of their classes.
     """
     own = {
         name: getattr(kind, name)
@@ -81,6 +91,9 @@ def guarded(
     if start is not None and "on_bar" in own:
         warm_up = handlers.get("on_warm_up_bar", lambda _strategy, _bar: None)
         handlers["on_bar"] = _after(start, warm_up, handlers["on_bar"])
+    if start is not None:
+        handlers["submit_order"] = _sent_after(start, kind.submit_order, held_back)
+        handlers["submit_order_list"] = _sent_after(start, kind.submit_order_list, held_back)
     handlers["subscribe_bars"] = _subscribe(kind.subscribe_bars, fed)
     handlers["register_indicator_for_bars"] = recorder.registering(kind.register_indicator_for_bars)
     name = kind.__name__ if number == 1 else f"{kind.__name__}{number}"
@@ -146,3 +159,13 @@ def _after(start: int, warm_up: _Handler, on_bar: _Handler) -> _Handler:
         return on_bar(strategy, bar) if bar.ts_init > start else warm_up(strategy, bar)
 
     return handle
+
+
+def _sent_after(start: int, submit: _Handler, held_back: HeldBack) -> _Handler:
+    def send(strategy: Strategy, orders: Any, *args: Any, **options: Any) -> Any:
+        if strategy.clock.timestamp_ns() > start:
+            return submit(strategy, orders, *args, **options)
+        held_back.orders += 1
+        return None
+
+    return send

@@ -66,7 +66,7 @@ class Ended:
     """What the engine leaves: `cash` is that of all its accounts by currency, `purse` what it
     began as, `balances` how it came to that, `strategy` the hash of the strategy's source,
     `stopped` why it ended before its last bar, if it did, `indicators` what those of the strategy
-    said on its way."""
+    said on its way, `held_back` how many orders it wanted to send before the start."""
 
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
@@ -78,6 +78,7 @@ class Ended:
     strategy: str = ""
     stopped: str = ""
     indicators: tuple[IndicatorLine, ...] = ()
+    held_back: int = 0
 
 
 def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended: Ended) -> Outcome:
@@ -110,7 +111,7 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended
         *_about_the_end(task, equity, ended),
         *(warning for holding in holdings for warning in holding.warnings),
         *_about_instruments(task),
-        *_about_orders(ended.orders),
+        *_about_orders(ended),
         *_about_fills(fills),
         *_about_worth(task, equity, metrics, ended),
     ]
@@ -213,7 +214,10 @@ def _about_instruments(task: Task) -> Iterator[str]:
             )
 
 
-def _about_orders(orders: Sequence[Order]) -> Iterator[str]:
+def _about_orders(ended: Ended) -> Iterator[str]:
+    if ended.held_back:
+        yield f"orders not sent, as the strategy gave them while it warmed up: {ended.held_back}"
+    orders = ended.orders
     reasons = Counter(order.reason for order in orders if order.refused)
     for reason, count in reasons.most_common(3):
         yield f"orders refused: {count}, {reason}"

@@ -55,13 +55,14 @@ class Cash:
 class RunSpec:
     """One backtest: a strategy on bars of instruments over a range.
 
-    `start` and `end` are as typed; `warm_up` is how many bars before the start indicators are
-    shown. `bars` are those that orders fill on; a parameter like `slow=1-DAY-LAST-EXTERNAL` has
-    longer stored ones read as well (`longer.py`). `cash` is the total, one amount or several with
-    commas between them (`60000 USD, 40000 EUR`), split evenly over the venues of the run; empty, it
-    is `USUAL_CASH` of the currency of the first instrument, once that is known. `fees`
-    are a name of `fees.FEES`, perhaps with an amount (`per_contract:1.20`), or `module:Class` of a
-    fee model of Nautilus'; empty, those of the settings.
+    `start` and `end` are as typed; `warm_up` is how many bars before the start feed indicators, on
+    none of which an order is sent. `bars` are those that orders fill on; a parameter like
+    `slow=1-DAY-LAST-EXTERNAL` has longer stored ones read as well (`longer.py`). `cash` is the
+    total, one amount or several with commas between them (`60000 USD, 40000 EUR`), split evenly
+    over the venues of the run; empty, it is `USUAL_CASH` of the currency of the first instrument,
+    once that is known. `fees` are a name of `fees.FEES`, perhaps with an amount
+    (`per_contract:1.20`), or `module:Class` of a fee model of Nautilus'; empty, those of the
+    settings.
 
     `hours` are those of the stored bars; regular ones can be had out of bars of all hours too, if
     they are of half an hour or less. `account` auto is a margin account. With a `leverage` Nautilus

@@ -70,8 +70,9 @@ async def test_a_warm_up_that_is_not_all_there_is_told(tmp_path: Path) -> None:
     )
 
 
-async def test_a_strategy_of_nautilus_own_kind_keeps_still_while_it_warms_up(
-    tmp_path: Path,
+@pytest.mark.parametrize(("early", "told"), [("", 0), ("on_start", 1), ("on_warm_up_bar", 3)])
+async def test_a_strategy_of_nautilus_own_kind_sends_nothing_while_it_warms_up(
+    tmp_path: Path, early: str, told: int
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "eager.py").write_text(
@@ -86,15 +87,21 @@ async def test_a_strategy_of_nautilus_own_kind_keeps_still_while_it_warms_up(
 
                 def on_start(self):
                     self.subscribe_bars(self.bars)
+                    self.buy("on_start", 7)
 
                 def on_warm_up_bar(self, bar):
                     self.seen += 1
+                    self.buy("on_warm_up_bar", 9)
 
                 def on_bar(self, bar):
-                    self.submit_order(self.order_factory.market(
-                        self.bars.instrument_id, OrderSide.BUY, Quantity.from_int(self.seen)
-                    ))
-        """)
+                    self.buy("", self.seen)
+
+                def buy(self, place, units):
+                    if place in ("", EARLY):
+                        self.submit_order(self.order_factory.market(
+                            self.bars.instrument_id, OrderSide.BUY, Quantity.from_int(units)
+                        ))
+        """).replace("EARLY", repr(early))
     )
     held = market.instrument(tmp_path, market.flat_bars(FLAT), market.equity())
     start = market.START + 3 * market.MINUTE
@@ -103,7 +110,10 @@ async def test_a_strategy_of_nautilus_own_kind_keeps_still_while_it_warms_up(
     library = Library([tmp_path / "mine"])
     store = RunStore(tmp_path / "runs")
     done = await run_backtest(spec, data, store, report=ignore, library=library)
-    assert [fill.units for fill in done.fills] == [3]
+    assert [(fill.units, fill.ts) for fill in done.fills] == [(3, start + market.MINUTE)]
+    assert len(done.orders) == 1
+    warned = [text for text in done.result.warnings if text.startswith("orders not sent")]
+    assert [text.rpartition(" ")[2] for text in warned] == ([str(told)] if told else [])
 
 
 async def test_a_cash_account_refuses_to_sell_short(tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ Hours = Annotated[
         help="Trading hours: those of the stored bars, or regular ones out of bars of all hours."
     ),
 ]
-WarmUp = Annotated[int, typer.Option(help="Bars before the start, shown to indicators alone.")]
+WarmUp = Annotated[
+    int, typer.Option(help="Bars before the start that feed indicators; none is traded on.")
+]
 Account = Annotated[Literal["auto", "margin", "cash"], typer.Option(help="The kind of account.")]
 Oms = Annotated[
     Literal["netting", "hedging"], typer.Option(help="One position an instrument, or several.")

@@ -42,7 +42,7 @@ DOCS = {
     "end": "a date, or 2024-01, today",
     "hours": "those of the stored bars, or regular ones out of bars of all hours",
     "cash": "such as 60000 USD, 40000 EUR; left empty 100000 of the instrument's currency",
-    "warm_up": "bars before the start, shown to indicators alone",
+    "warm_up": "bars before the start that feed indicators; none is traded on",
     "leverage": "orders beyond it are denied; 0 denies none",
     "slippage": "the chance that a market order fills a tick worse",
     "seed": "what chance is drawn with",
