@@ -76,9 +76,9 @@ def guarded(
     indicators read.
 
     Bars that open before `start` (ns), if any, warm the strategy up: they reach the indicators it
-    registered and its `on_warm_up_bar` if it has one, but not `on_bar`, and no order is sent until
-    they are over: it is `held_back`. `number` tells apart the instances of a run, whose ids Nautilus
-    makes of the names of their classes.
+    registered and its `on_warm_up_bar` if it has one, but not `on_bar`; orders are `held_back` until
+    they are over. `number` tells apart the instances of a run, whose ids Nautilus makes of the
+    names of their classes.
     """
     own = {
         name: getattr(kind, name)
