@@ -76,8 +76,8 @@ def guarded(
     indicators read.
 
     Bars that open before `start` (ns), if any, warm the strategy up: they reach the indicators it
-    registered and its `on_warm_up_bar` if it has one, but not `on_bar`; orders are `held_back` until
-    they are over. `number` tells apart the instances of a run, whose ids Nautilus makes of the
+    registered and its `on_warm_up_bar` if it has one, but not `on_bar`; until they are over orders
+    are `held_back`. `number` tells apart the instances of a run, whose ids Nautilus makes of the
     names of their classes.
     """
     own = {
