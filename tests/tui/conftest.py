@@ -24,8 +24,10 @@ def gateway(now: datetime = NOW) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         assert process.stdout is not None
         word, _, endpoint = process.stdout.readline().strip().partition(" ")
         assert word == "listening"
-        yield int(endpoint.rpartition(":")[2]), process
-        process.terminate()
+        try:
+            yield int(endpoint.rpartition(":")[2]), process
+        finally:
+            process.terminate()
         process.communicate()  # its last words
 
 

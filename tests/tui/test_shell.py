@@ -111,6 +111,7 @@ async def test_the_log_shows_brackets_as_they_are_and_warnings_with_the_word(
     tmp_path: Path,
 ) -> None:
     async with deck(tmp_path) as shown:
+        await shown.shows("ERROR cannot reach")  # the last line that comes by itself
         log = shown.workspace.jobs.log
         log.write(Said("ES[Z6].CME [bold]stored[/bold] [/nonsense]"))
         log.write(Warned("spread 0"))
@@ -138,6 +139,7 @@ async def test_the_log_follows_its_end_unless_the_reader_scrolled_up(tmp_path: P
 
 async def test_a_long_line_wraps_and_is_wrapped_anew_at_another_width(tmp_path: Path) -> None:
     async with deck(tmp_path) as shown:
+        await shown.shows("ERROR cannot reach")
         shown.workspace.jobs.log.write(Said("word " * 30 + "end"))
         await shown.shows("end ")
         assert sum("word" in line for line in shown.text.splitlines()) > 1

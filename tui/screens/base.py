@@ -127,6 +127,18 @@ class BaseScreen(Screen[None]):
                 )
             )
 
+    def watch_focused(self, before: Widget | None, now: Widget | None) -> None:
+        """Light the panel around what has the focus.
+
+        With `:focus-within` Textual would style all there is in both panels anew, at each key.
+        """
+        left, entered = _panel_around(before), _panel_around(now)
+        if left is entered:
+            return
+        for panel in filter(None, (left, entered)):
+            panel.set_class(panel is entered, "-lit", update=False)
+            self.app.stylesheet.update_nodes([panel])
+
     def on_unmount(self) -> None:
         for task in self._work:
             task.cancel()
@@ -165,3 +177,9 @@ class BaseScreen(Screen[None]):
     def action_back(self) -> None:
         """Leave a field for what had the focus at first."""
         self.set_focus(self.query_one(self.AUTO_FOCUS) if self.AUTO_FOCUS else None)
+
+
+def _panel_around(widget: Widget | None) -> Widget | None:
+    """The panel a widget is in; none for one that is a panel itself."""
+    around = widget.ancestors if widget is not None else ()
+    return next((one for one in around if isinstance(one, Widget) and one.has_class("panel")), None)

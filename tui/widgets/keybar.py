@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.content import Content
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -21,13 +22,22 @@ class KeyBar(Widget):
 
     ALLOW_SELECT: ClassVar[bool] = False
 
+    told: Reactive[Content] = Reactive(Content())
+    """The line as it is drawn."""
+
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
+    def on_resize(self) -> None:
+        self.told = self._line()
+
     def _bindings_changed(self, _screen: Screen[object]) -> None:
-        self.refresh()
+        self.told = self._line()
 
     def render(self) -> Content:
+        return self.told
+
+    def _line(self) -> Content:
         here, everywhere = self._keys()
         room = self.size.width - _width(everywhere) - 1
         while here and _width(here) > room:
