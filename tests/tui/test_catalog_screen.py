@@ -30,7 +30,7 @@ async def store_hour(shown: Deck, *ids: str) -> None:
 async def test_an_empty_catalog_says_what_to_do(tmp_path: Path) -> None:
     async with deck(tmp_path) as shown:
         await shown.press("2")
-        await shown.shows("Nothing is stored yet. f fetches bars")
+        await shown.shows("Nothing is stored yet: f fetches bars")
         await shown.press("f")
         await shown.shows("─ New fetch ")
 

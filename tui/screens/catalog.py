@@ -33,7 +33,7 @@ RELOAD_AFTER_S = 2.0
 _SETTLED_S = 0.15
 """How long the cursor rests on a row before its bars are read."""
 
-_NOTHING = "Nothing is stored yet. f fetches bars; 1 shows whether the broker is there."
+_NOTHING = "Nothing is stored yet: f fetches bars, i imports files; 1 shows the broker."
 _ANEW = (
     "The broker is asked for all that was ever asked of them. The stored bars stay until all of it "
     "is there and read back; then they lie in the trash, from where U puts them back for 7 days."

@@ -46,9 +46,11 @@ class _Drawn(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """What lines are drawn in: so many cells, and styles of heads and of texts by level."""
+    """What lines are drawn in: so many cells, whether there is room for more rows than one, and
+    styles of heads and of texts by level."""
 
     width: int
+    wraps: bool
     head: Style
     text: Style
     marked: dict[Level, Style]
@@ -58,7 +60,7 @@ class _Look(NamedTuple):
         style = self.marked.get(line.level, self.text)
         room = max(self.width - len(line.head) - 2, 20)
         text = _WORDS.get(line.level, "") + line.text
-        rows = [text] if len(text) <= room else textwrap.wrap(text, room)
+        rows = textwrap.wrap(text, room) if self.wraps and len(text) > room else [text]
         starts = [line.head] + [" " * len(line.head)] * (len(rows) - 1)
         strips = [
             Strip([Segment(f"{start} ", self.head), Segment(row, style)])
@@ -265,4 +267,5 @@ class LinePanel(FilteredView):
     def _look(self) -> _Look:
         marked = {level: self.get_component_rich_style(f"line--{level}") for level in _WORDS}
         head = self.get_component_rich_style("line--dim")
-        return _Look(self.scrollable_size.width, head, self.rich_style, marked)
+        width, wraps = self.scrollable_size.width, self.size.height > 1
+        return _Look(width, wraps, head, self.rich_style, marked)
