@@ -54,6 +54,7 @@ _PR_SET_PDEATHSIG = 1
 _LAST_WORDS = 8
 _GRACE_SECONDS = 1.0
 _AT_REST_S = 0.05
+_PATIENCE = 10
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(_PRELOADED)
@@ -130,6 +131,13 @@ def rehearse(rehearsal: Callable[[], None]) -> None:
     leaves nothing behind that a job could notice.
     """
     _rehearsals.append(rehearsal)
+
+
+def give_way() -> None:
+    """In a worker: leave the processor to all who are waited for, the dashboard first."""
+    os.nice(_PATIENCE)
+    with contextlib.suppress(OSError):  # Linux weighs whole sessions against each other as well
+        Path("/proc/self/autogroup").write_text(str(_PATIENCE))
 
 
 def warm_up() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog import workers
 from core.backtest.data import RunData
 from core.backtest.fingerprint import Fingerprint
 from core.backtest.limits import Limits
@@ -68,6 +69,8 @@ def perform(task: Task, *, send: Callable[[Progress], None]) -> Outcome:
     """
     from core.backtest.engine import simulate
 
+    if task.sweep:  # there are as many of them as cores
+        workers.give_way()
     return simulate(task, send)
 
 

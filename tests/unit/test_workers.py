@@ -100,6 +100,10 @@ async def test_a_worker_leaves_the_terminal_alone(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr() == ("", "")
 
 
+async def test_a_worker_that_gives_way_is_nicer_than_its_parent() -> None:
+    assert await workers.run(jobs.niceness_that_gives_way) > os.nice(0)
+
+
 async def test_messages_come_in_order_and_before_the_result(tmp_path: Path) -> None:
     heard: list[int] = []
     log = tmp_path / "worker.log"

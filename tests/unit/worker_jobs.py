@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from catalog import workers
 from catalog.errors import WrongInput
 
 
@@ -61,6 +62,11 @@ def tells_its_id_and_hangs(*, send: Callable[[int], None]) -> None:
 
 def hangs() -> None:
     signal.pause()
+
+
+def niceness_that_gives_way() -> int:
+    workers.give_way()
+    return os.nice(0)
 
 
 _rehearsed = False
