@@ -18,21 +18,30 @@ _LAST_GOOD = "settings.last-good.toml"
 def load_or_last_good(home: Home) -> tuple[Settings, WrongInput | None]:
     """The settings of a home; where they cannot be used, those of the last time, and what is wrong.
 
-    Settings that can be used are kept for the next time. Raises `WrongInput` where there are none
-    of before.
+    Raises `WrongInput` where there are none of before.
     """
-    kept = home.state / _LAST_GOOD
     try:
-        settings = Settings.load(home.settings_file)
+        return Settings.load(home.settings_file), None
     except WrongInput as problem:
-        try:
-            text = kept.read_text(encoding="utf-8")
-        except OSError:
-            raise problem from None
-        return Settings.parse(text, home.settings_file), problem
+        if (before := last_good(home)) is None:
+            raise
+        return before, problem
+
+
+def last_good(home: Home) -> Settings | None:
+    """The settings that were kept for such a time; None where there are none that can be used."""
+    try:
+        text = (home.state / _LAST_GOOD).read_text(encoding="utf-8")
+        return Settings.parse(text, home.settings_file)
+    except (OSError, WrongInput):
+        return None
+
+
+def keep_as_good(home: Home) -> None:
+    """Keep the settings file, which can be used now, for a time when it cannot."""
     if home.settings_file.exists() and home.state.is_dir():
-        kept.write_text(home.settings_file.read_text(encoding="utf-8"), encoding="utf-8")
-    return settings, None
+        text = home.settings_file.read_text(encoding="utf-8")
+        (home.state / _LAST_GOOD).write_text(text, encoding="utf-8")
 
 
 def change_setting(file: Path, keys: tuple[str, ...], text: str) -> Settings:

@@ -135,16 +135,10 @@ class Settings(BaseModel):
         except ValidationError as error:
             problem = error.errors()[0]
             keys = tuple(map(str, problem["loc"]))
-            line = line_of(text, keys)
             reason = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 reason = f"there is no setting '{keys[-1]}'"
-            where = f"{file}, line {line}" if line else str(file)
-            raise WrongInput(
-                "The settings cannot be used",
-                f"{where}: {'.'.join(keys)}: {reason}",
-                "correct that line",
-            ) from error
+            raise unfit(file, text, keys, reason) from error
 
     @field_validator("profiles", mode="before")
     @classmethod
@@ -215,6 +209,15 @@ def adapted(profile: Profile, **changes: object) -> Profile:
             problem["msg"].removeprefix("Value error, "),
             f"give --{option} another value",
         ) from error
+
+
+def unfit(file: Path, text: str, keys: Sequence[str], reason: str) -> WrongInput:
+    """Tells what is wrong with a setting in a text that is the content of `file`, with its line."""
+    line = line_of(text, keys)
+    where = f"{file}, line {line}" if line else str(file)
+    return WrongInput(
+        "The settings cannot be used", f"{where}: {'.'.join(keys)}: {reason}", "correct that line"
+    )
 
 
 _HEADER = re.compile(r"\s*\[\[?([^\[\]]+)\]")

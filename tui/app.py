@@ -110,25 +110,19 @@ class QuarterdeckApp(TypeaheadApp):
     COMMANDS = TypeaheadApp.COMMANDS | {things}
     BINDINGS: ClassVar[list[BindingType]] = named(
         "app",
-        [
-            Binding("1,f1", "go('connection')", "Connection", show=False),
-            Binding("2,f2", "go('catalog')", "Catalog", show=False),
-            Binding("3,f3", "go('fetch')", "Fetch", show=False),
-            Binding("4,f4", "go('backtest')", "Backtest", show=False),
-            Binding("colon", "command_palette", "Commands by name (also ^p)", show=False),
-            Binding("comma", "settings", "Settings", show=False),
-            Binding("question_mark", "help", "This help", show=False),
-            Binding("z", "size_log('folded')", "Fold the log, and back", show=False),
-            Binding(
-                "Z,shift+z",
-                "size_log('grown')",
-                "Grow the log, and back",
-                show=False,
-                key_display="Z",
-            ),
-            Binding("q", "quit", "Quit", show=False),
-            Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
-        ],
+        Binding("1,f1", "go('connection')", "Connection", show=False, id="connection"),
+        Binding("2,f2", "go('catalog')", "Catalog", show=False, id="catalog"),
+        Binding("3,f3", "go('fetch')", "Fetch", show=False, id="fetch"),
+        Binding("4,f4", "go('backtest')", "Backtest", show=False, id="backtest"),
+        Binding("colon", "command_palette", "Commands by name (also ^p)", show=False),
+        Binding("comma", "settings", "Settings", show=False),
+        Binding("question_mark", "help", "This help", show=False),
+        Binding("z", "size_log('folded')", "Fold the log, and back", show=False, id="fold_log"),
+        Binding(
+            "Z,shift+z", "size_log('grown')", "Grow the log, and back", show=False, id="grow_log"
+        ),
+        Binding("q", "quit", "Quit", show=False),
+        Binding("ctrl+q", "quit", "Quit from anywhere", show=False, priority=True, id="leave"),
     )
 
     def __init__(
@@ -218,9 +212,9 @@ class QuarterdeckApp(TypeaheadApp):
         await asyncio.to_thread(keep, home.settings_file, await answered)
 
     async def _take_settings(self, workspace: Workspace) -> None:
-        from core.preferences import load_or_last_good
+        from tui.remapping import load_settings
 
-        settings, problem = await asyncio.to_thread(load_or_last_good, workspace.home)
+        settings, problem = await asyncio.to_thread(load_settings, workspace.home)
         self.apply(settings)
         if problem is not None:
             last_good = "the settings that were good the last time are used meanwhile"

@@ -2,56 +2,53 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import ScrollableContainer
 from textual.screen import Screen
-from textual.widgets import Input
 
-MOVING = "Arrows or h j k l move, pgup pgdn home end as well, tab goes to the next panel."
-
-_MOVES = {
-    binding.action
-    for kind in (Screen, ScrollableContainer, Input)
-    for binding in kind.BINDINGS
-    if isinstance(binding, Binding)
-}
+MOVES = Binding.Group("Moving")
+"""The group of the keys that only move; they are told apart from those that do something."""
 
 
-def telling(screen: Screen[object]) -> list[ActiveBinding]:
-    """The bindings in force that do more than move the cursor, those of the focus first."""
-    return [
-        active
-        for active in screen.active_bindings.values()
-        if active.binding.description
-        and not active.binding.system
-        and active.binding.action not in _MOVES
-    ]
+def named(place: str, *bindings: Binding) -> list[BindingType]:
+    """The bindings, each called by place and action, as the settings know it: `catalog.fetch`.
+
+    An action with arguments has no name of its own: its binding says one by its `id`.
+    """
+    return [replace(one, id=f"{place}.{one.id or one.action}") for one in bindings]
 
 
-def named(place: str, bindings: Iterable[BindingType]) -> list[BindingType]:
-    """The bindings, those without a name called by place and action: `catalog.fetch`."""
-    taken: set[str] = set()
-    found: list[BindingType] = []
-    for binding in bindings:
-        if isinstance(binding, Binding) and binding.id is None and binding.description:
-            words = re.findall(r"-?\w+", binding.action.replace("-", "minus_"))
-            name = f"{place}.{'_'.join(words)}"
-            if name not in taken:
-                taken.add(name)
-                binding = replace(binding, id=name)
-        found.append(binding)
-    return found
+def telling(screen: Screen[Any]) -> list[ActiveBinding]:
+    """The bindings in force that do more than move, those of the focus first."""
+    return [active for active in _ours(screen) if active.binding.group is not MOVES]
 
 
-def key_names(kinds: Iterable[type]) -> dict[str, Binding]:
-    """Every named key of these screens and widgets, by its name."""
-    return {
-        binding.id: binding
-        for kind in kinds
-        for binding in vars(kind).get("BINDINGS", ())
-        if isinstance(binding, Binding) and binding.id is not None
-    }
+def moving(screen: Screen[Any]) -> list[ActiveBinding]:
+    """The bindings in force that only move."""
+    return [active for active in _ours(screen) if active.binding.group is MOVES]
+
+
+def shown(screen: Screen[Any]) -> list[Binding]:
+    """The bindings that are told where they work, one of each action: those of the focus first,
+    what leaves and the filter, which all lists have, last.
+
+    What a field would take as text is left out while one is being typed in.
+    """
+    typing = is_typed_in(screen)
+    found: dict[str, Binding] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.show and active.enabled and not (typing and len(binding.key) == 1):
+            found.setdefault(binding.action, binding)
+    return sorted(found.values(), key=lambda one: (one.action == "filter", one.key == "escape"))
+
+
+def is_typed_in(screen: Screen[Any]) -> bool:
+    """Whether what has the focus takes letters as text."""
+    return screen.focused is not None and screen.focused.check_consume_key("a", "a")
+
+
+def _ours(screen: Screen[Any]) -> list[ActiveBinding]:
+    return [active for active in screen.active_bindings.values() if active.binding.id is not None]

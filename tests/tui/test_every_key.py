@@ -29,6 +29,7 @@ from tests.tui.conftest import NOW
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field
 from tui.widgets.log import LogPanel
+from tui.widgets.reading import Reading
 from tui.widgets.result_table import ResultTable
 
 type Step = str | Callable[[Deck], object]
@@ -73,6 +74,15 @@ def focus(shown: Deck) -> object:
 def body(shown: Deck) -> str:
     """What stands between the header and the log."""
     return shown.text.partition("\n")[2].split("─ Log ")[0]
+
+
+def cursor(shown: Deck) -> str | None:
+    assert isinstance(shown.app.focused, ResultTable)
+    return shown.app.focused.cursor_key
+
+
+def scrolled(shown: Deck) -> float:
+    return shown.app.screen.query_one(Reading).scroll_offset.y
 
 
 def clipboard(shown: Deck) -> str:
@@ -210,11 +220,13 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("QuarterdeckApp.command_palette", "Search for commands", after=("escape",)),
         Story("QuarterdeckApp.settings", "─ Settings: ", after=("escape",)),
         Story("SettingsScreen.back", screen, ("comma", "~low_bandwidth")),
+        Story("SettingTable.open", focus, ("comma", "~low_bandwidth"), ("escape", "escape")),
         Story("QuarterdeckApp.help", "─ Help: ", after=("escape",)),
         Story("Help.dismiss", screen, ("question_mark", "~─ Help: ")),
         Story("QuarterdeckApp.size_log('folded')", log_height, after=("z",)),
         Story("QuarterdeckApp.size_log('grown')", log_height, after=("Z",)),
         Story("Welcome.skip", screen, (welcome, "~Welcome aboard")),
+        Story("GatewayTable.open", focus, (welcome, "~demo"), ("escape",)),
         Story("QuarterdeckApp.quit", "Quit while jobs run?", (work("fetch"),), ("n", end)),
     ),
     "log": (
@@ -226,6 +238,18 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("FilteredView.clear_filter", log_panel, (*LOG, "slash", "x", "enter")),
     ),
     "catalog": (
+        Story("FilteredView.move(1)", cursor, ("g",)),
+        Story("FilteredView.move(-1)", cursor, ("G",)),
+        Story("FilteredView.page(1)", cursor, ("g",)),
+        Story("FilteredView.page(-1)", cursor, ("G",)),
+        Story("FilteredView.edge(-1)", cursor, ("g",)),
+        Story("FilteredView.edge(0)", cursor, ("G",)),
+        Story("Reading.scroll_down", scrolled, ("question_mark",), ("escape",)),
+        Story("Reading.scroll_up", scrolled, ("question_mark", "G"), ("escape",)),
+        Story("Reading.page_down", scrolled, ("question_mark",), ("escape",)),
+        Story("Reading.page_up", scrolled, ("question_mark", "G"), ("escape",)),
+        Story("Reading.scroll_end", scrolled, ("question_mark",), ("escape",)),
+        Story("Reading.scroll_home", scrolled, ("question_mark", "G"), ("escape",)),
         Story("CatalogScreen.fetch", "─ New fetch ", after=("f2",)),
         Story("CatalogScreen.backtest", "─ New backtest ", after=("escape", "2")),
         Story("CatalogScreen.check", "─ Findings ", after=("escape",)),
@@ -239,7 +263,8 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("SeriesDetails.dismiss", screen, ("d", "~─ instrument ")),
         Story("CatalogScreen.backfill", jobs, after=(idle,)),
         Story("CatalogScreen.import", "─ Import bars ", after=("escape",)),
-        Story("FormDialog.dismiss", screen, ("i", "~─ Import bars ")),
+        Story("Dialog.dismiss", screen, ("i", "~─ Import bars ")),
+        Story("Dialog.app.help", "─ Help ", ("N", "~series anew?"), ("escape", "escape")),
         Story("CatalogScreen.export", "─ Export ", after=("escape",)),
         Story("CatalogScreen.rebuild", "series anew?", after=("n",)),
         Story("CatalogScreen.update_instruments", "all instruments again?", after=("n",)),
@@ -265,7 +290,6 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("FetchScreen.new", focus, after=("escape",)),
         Story("BaseScreen.back", focus, ("n",)),
         Story("FetchScreen.search", "─ Search instruments ", after=("escape",)),
-        Story("Search.dismiss", screen, ("s", "~─ Search instruments ")),
         Story("MatchTable.open", screen, ("n", *"aapl", "ctrl+s", "~APPLE", focused("#matches"))),
         Story("Choice.turn(1)", body, (into("hours"),)),
         Story("Choice.turn(-1)", body, (into("hours"),)),
@@ -285,14 +309,14 @@ PLACES: dict[str, tuple[Story, ...]] = {
         Story("ChartWindow.pan(0.5)", body),
         Story("ChartWindow.pan(-0.5)", body),
         Story("ChartWindow.point(-1)", body),
+        Story("ChartWindow.point(1)", body),
         Story("ChartWindow.zoom(2.0)", body),
         Story("RunCandles.next_market", body),
         Story("BacktestScreen.turn_tab(-1)", "[Summary]"),
         Story("ResultTable.open", body, (*HISTORY, "G")),
         Story("RunHistory.copy", clipboard, HISTORY),
         Story("RunHistory.star", "* sma_crossover"),
-        Story("RunHistory.note", screen, after=("escape",)),
-        Story("Ask.dismiss", screen, ("N", "~─ Note ")),
+        Story("RunHistory.note", "─ Note ", after=("escape",)),
         Story("RunHistory.tag", "─ Tags ", after=("escape",)),
         Story("RunHistory.by_metric", "Best by which metric?", after=("escape",)),
         Story("BacktestScreen.export", "─ Export ", after=("escape",)),

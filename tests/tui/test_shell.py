@@ -110,8 +110,7 @@ async def test_the_key_bar_fits_on_one_line_and_keeps_help_and_quit(tmp_path: Pa
 async def test_the_log_shows_brackets_as_they_are_and_warnings_with_the_word(
     tmp_path: Path,
 ) -> None:
-    async with deck(tmp_path) as shown:
-        await shown.shows("ERROR cannot reach")  # the last line that comes by itself
+    async with deck(tmp_path, size=(80, 40)) as shown:
         log = shown.workspace.jobs.log
         log.write(Said("ES[Z6].CME [bold]stored[/bold] [/nonsense]"))
         log.write(Warned("spread 0"))
@@ -138,12 +137,11 @@ async def test_the_log_follows_its_end_unless_the_reader_scrolled_up(tmp_path: P
 
 
 async def test_a_long_line_wraps_and_is_wrapped_anew_at_another_width(tmp_path: Path) -> None:
-    async with deck(tmp_path) as shown:
-        await shown.shows("ERROR cannot reach")
+    async with deck(tmp_path, size=(80, 40)) as shown:
         shown.workspace.jobs.log.write(Said("word " * 30 + "end"))
         await shown.shows("end ")
         assert sum("word" in line for line in shown.text.splitlines()) > 1
-        await shown.pilot.resize_terminal(200, 24)
+        await shown.pilot.resize_terminal(200, 40)
         await shown.until(lambda: sum("word" in line for line in shown.text.splitlines()) == 1)
 
 

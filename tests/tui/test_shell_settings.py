@@ -59,7 +59,7 @@ async def test_what_does_not_fit_is_told_and_the_field_stays(tmp_path: Path) -> 
 
 async def test_a_key_is_moved_and_the_help_tells_the_new_one(tmp_path: Path) -> None:
     async with deck(tmp_path, size=(120, 40)) as shown:
-        await change(shown, "keys.app.go_backtest", "ctrl+t")
+        await change(shown, "keys.app.backtest", "ctrl+t")
         await shown.press("escape", "ctrl+t")
         await shown.shows("─ Result ")
         await shown.press("1", "4")

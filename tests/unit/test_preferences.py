@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import WrongInput
-from core.preferences import change_setting, load_or_last_good
+from core.preferences import change_setting, keep_as_good, load_or_last_good
 from core.settings import Home, Settings
 
 
@@ -69,6 +69,7 @@ def test_the_last_good_settings_stand_in_for_broken_ones(tmp_path: Path) -> None
     home.create()
     home.settings_file.write_text('\nzone = "Europe/London"\n')
     assert load_or_last_good(home)[1] is None
+    keep_as_good(home)
     home.settings_file.write_text('\nzone = "Mars/Base"\n')
     settings, problem = load_or_last_good(home)
     assert settings.zone == "Europe/London"

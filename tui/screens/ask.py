@@ -7,22 +7,21 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tui.screens.dialog import Dialog
 from tui.widgets.form import LastWord
 from tui.widgets.form_reading import problem_in
 
 
-class Ask(ModalScreen[str]):
+class Ask(Dialog[str]):
     """Asks `question`; dismissed with the text, or None when it was left.
 
     `read` raises `WrongInput` for a text that will not do; `words` complete it.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave")]
+    ENTER: ClassVar[str] = "take it"
 
     def __init__(
         self,
@@ -49,7 +48,6 @@ class Ask(ModalScreen[str]):
             field.cursor_blink = False
             yield field
             yield Static(self._hint, id="asked", markup=False, classes="hint")
-            yield Static("enter take it   esc leave", classes="dialog-keys", markup=False)
 
     @on(Input.Submitted)
     def _answer(self, submitted: Input.Submitted) -> None:

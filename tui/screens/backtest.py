@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
 from core.jobs import JobState
+from tui.keys import named
 from tui.screens.run_history import NOTHING, RunHistory
 from tui.screens.run_presets import RunPresets
 from tui.widgets.backtest_form import BacktestForm
@@ -51,17 +52,18 @@ class BacktestScreen(RunPresets):
         "move the crosshair; enter on a trade shows it there. In the form, on the list of "
         "strategies, p fills in a preset, P keeps one, D deletes one, S sweeps."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "backtest",
         Binding("n", "new", "new", tooltip="Set up a new run"),
         Binding("e", "edit", "edit & rerun", tooltip="Set up a run like the one under the cursor"),
-        Binding("t", "turn_tab(1)", "tabs", tooltip="Next tab of the result"),
-        Binding("T", "turn_tab(-1)", "Previous tab", show=False),
+        Binding("t", "turn_tab(1)", "tabs", tooltip="Next tab of the result", id="next_tab"),
+        Binding("T", "turn_tab(-1)", "Previous tab", show=False, id="previous_tab"),
         Binding("x", "cancel", "cancel", tooltip="Stop the run; what it has done so far is kept"),
         Binding("c", "compare", "compare", tooltip="Put two to ten marked runs side by side"),
         Binding("E", "export", "export", tooltip="Write the run to files"),
         Binding("S", "sweep", "sweep", tooltip="Run this with many parameters"),
         Binding("R", "reproduce", "reproduce", tooltip="Run it again: are all fills the same?"),
-    ]
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,16 +48,11 @@ class BaseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "screen",
         Binding("escape", "back", "back", show=False, tooltip="Leave a field"),
         Binding("y", "copy", "copy", show=False, tooltip="Copy what the cursor is on"),
-    ]
-
-    def __init_subclass__(cls) -> None:
-        """Name every key of the screen, so that the settings can give it another one."""
-        if "BINDINGS" in vars(cls):
-            cls.BINDINGS = named(cls.__name__.removesuffix("Screen").lower(), cls.BINDINGS)
-        super().__init_subclass__()
+    )
 
     def __init__(self) -> None:
         super().__init__()

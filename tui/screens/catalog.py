@@ -13,6 +13,7 @@ from textual.timer import Timer
 
 from catalog.errors import QuarterdeckError
 from catalog.wording import counted
+from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_table import ResultTable
@@ -59,7 +60,8 @@ class CatalogScreen(BaseScreen):
         "one under the cursor. enter gives the chart the whole screen, and back; there the arrows "
         "move a crosshair."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "catalog",
         Binding("f", "fetch", "fetch", tooltip="Fetch what is missing of these series"),
         Binding("u", "update", "update", tooltip="Bring these series to now"),
         Binding("c", "check", "check", tooltip="Look for everything that is wrong"),
@@ -78,11 +80,11 @@ class CatalogScreen(BaseScreen):
         Binding("y", "copy", "copy id", show=False, tooltip="Copy the instrument id"),
         Binding("enter", "enlarge", "large chart", show=False, tooltip="Only the chart, and back"),
         Binding("R", "reload", "refresh", show=False, tooltip="Read the catalog again"),
-        Binding("right_square_bracket", "zoom(0.5)", "closer", show=False, key_display="]"),
-        Binding("left_square_bracket", "zoom(2.0)", "wider", show=False, key_display="["),
-        Binding("h", "pan(-0.5)", "earlier", show=False),
-        Binding("l", "pan(0.5)", "later", show=False),
-    ]
+        Binding("right_square_bracket", "zoom(0.5)", "closer", show=False, id="closer"),
+        Binding("left_square_bracket", "zoom(2.0)", "wider", show=False, id="wider"),
+        Binding("h", "pan(-0.5)", "earlier", show=False, id="earlier"),
+        Binding("l", "pan(0.5)", "later", show=False, id="later"),
+    )
 
     def __init__(self) -> None:
         super().__init__()

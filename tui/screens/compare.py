@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
@@ -33,11 +34,12 @@ class Compare(BaseScreen):
         "What was set differently is marked with !; then come all figures, the best of each marked "
         "with <, then what was set alike. h and l show other runs where not all fit."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("h,left", "turn(-1)", "earlier runs"),
-        Binding("l,right", "turn(1)", "later runs"),
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "compare",
+        Binding("h,left", "turn(-1)", "earlier runs", id="earlier"),
+        Binding("l,right", "turn(1)", "later runs", id="later"),
         Binding("escape", "back", "back"),
-    ]
+    )
 
     def __init__(self, comparison: Comparison) -> None:
         super().__init__()
@@ -48,7 +50,7 @@ class Compare(BaseScreen):
         with Vertical(id="growth-panel", classes="panel") as panel:
             panel.border_title = f"Compare ({EXCHANGE_ZONE.word})"
             yield Chart(id="growth")
-        table = ResultTable(id="compared", classes="panel", sorts=False)
+        table = ResultTable(id="compared", classes="panel", sorts=False, opens=False)
         table.border_title = "Settings and figures"
         yield table
 

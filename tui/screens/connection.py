@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.fields import Field, Fields
 from tui.widgets.header import CONNECTION_LOOKS, EXCHANGE_ZONE
@@ -48,13 +49,14 @@ class ConnectionScreen(BaseScreen):
         "The session is read-only: this program cannot send orders to the broker."
     )
     TELLS_FAILED: ClassVar[str] = "connect"
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "connection",
         Binding("c", "connect", "connect", tooltip="Connect to the gateway"),
         Binding("d", "disconnect", "disconnect", tooltip="Leave the gateway, stop coming back"),
         Binding("p", "profiles", "profiles", tooltip="Switch to another gateway, or change one"),
         Binding("D", "diagnose", "diagnose", tooltip="Try step by step what works and what not"),
         Binding("r", "ping", "round trip", tooltip="Measure round trip and clock now"),
-    ]
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.fields import Field, Fields
+from tui.widgets.reading import Reading
 
 if TYPE_CHECKING:
     from core.jobs import Job
@@ -19,19 +20,20 @@ _REFRESH_S = 0.25
 _STEPS = ("tcp", "handshake", "login", "clock", "farms", "data")
 
 
-class Diagnosis(ModalScreen[None]):
+class Diagnosis(Dialog[None]):
     """Shows what a diagnosis reports; leaving it ends one that still runs."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "dialog", Binding("escape,q,enter", "dismiss", "close")
+    )
 
     def __init__(self, job: Job[None]) -> None:
         super().__init__()
         self._job = job
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="diagnosis", classes="dialog") as dialog:
+        with Reading(id="diagnosis", classes="dialog") as dialog:
             dialog.border_title = "Diagnosis"
-            dialog.border_subtitle = "esc close"
             yield Fields("", id="steps")
 
     def on_mount(self) -> None:

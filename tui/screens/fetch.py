@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from catalog.errors import QuarterdeckError, WrongInput
+from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.fetch_form import FetchForm
 from tui.widgets.fetch_jobs import COLUMNS, FetchBoard
@@ -35,7 +36,7 @@ _PAST_JOBS = 30
 class JobTable(ResultTable):
     """The fetches; enter shows what one reported, or what the journal has of it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "details")]
+    BINDINGS: ClassVar[list[BindingType]] = named("table", Binding("enter", "open", "details"))
 
 
 class FetchScreen(BaseScreen):
@@ -51,14 +52,15 @@ class FetchScreen(BaseScreen):
         "2024-01-31, 2024-01, 2024, -30d, -6m, ytd, or times in ISO 8601 (UTC without a zone); a "
         "bare date is a trading date of the exchange, its whole session; without an end it is now."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "fetch",
         Binding("n", "new", "new", tooltip="Go to the request form"),
         Binding("s,ctrl+s", "search", "search", tooltip="Find instruments by a text, for the form"),
         Binding("x", "cancel", "cancel", tooltip="Stop the job; what is stored stays"),
         Binding("R", "retry", "retry", tooltip="Ask for the same again, or go on with it"),
         Binding("f", "fold", "fold", tooltip="Hide the lines of the series, and back"),
         Binding("u", "update", "update all", tooltip="Bring all stored series to now"),
-    ]
+    )
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,11 +8,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from catalog.wording import counted
+from tui.keys import named
 from tui.screens.confirm import Confirm
+from tui.screens.dialog import CLOSE, Dialog
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -32,18 +33,23 @@ _KEYS = {
 }
 
 
-class Findings(ModalScreen["CheckReport"]):
+class Findings(Dialog["CheckReport"]):
     """Checks the catalog and shows what is wrong; dismissed with the last report, if there is one.
 
     `then_repair` asks at once whether to do what a repair would.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "repair", "repair", tooltip="Show what a repair would do, and ask"),
-        Binding("B", "backfill", "backfill", tooltip="Ask the broker for missing instruments"),
-        Binding("c", "check", "check again", tooltip="Look again"),
-        Binding("x", "cancel", "cancel", tooltip="Stop the check, or the repair after this step"),
-        Binding("escape,q", "close", "close"),
+        *named(
+            "findings",
+            Binding("r", "repair", "repair", tooltip="Show what a repair would do, and ask"),
+            Binding("B", "backfill", "backfill", tooltip="Ask the broker for missing instruments"),
+            Binding("c", "check", "check again", tooltip="Look again"),
+            Binding(
+                "x", "cancel", "cancel", tooltip="Stop the check, or the repair after this step"
+            ),
+        ),
+        *named("dialog", Binding("escape,q", "close", "close", id=CLOSE)),
     ]
 
     def __init__(self, workspace: Workspace, *, then_repair: bool) -> None:
@@ -56,9 +62,8 @@ class Findings(ModalScreen["CheckReport"]):
     def compose(self) -> ComposeResult:
         with Vertical(id="findings", classes="dialog") as dialog:
             dialog.border_title = "Findings"
-            dialog.border_subtitle = "r repair  B backfill  c again  x cancel  esc close"
             yield Static(id="findings-told", markup=False)
-            yield ResultTable(*_COLUMNS, id="findings-table")
+            yield ResultTable(*_COLUMNS, id="findings-table", opens=False)
             yield Static(id="finding", markup=False)
 
     async def on_mount(self) -> None:

@@ -9,20 +9,19 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from catalog.errors import QuarterdeckError
+from tui.screens.dialog import Dialog
 from tui.widgets.form import Choice, FormField, first_problem
 from tui.widgets.form_reading import problem_in
 
 logger = logging.getLogger(__name__)
 
 
-class FormDialog[T](ModalScreen[T]):
+class FormDialog[T](Dialog[T]):
     """Dismissed with what `take` makes of the fields' values, or None when it was left.
 
     `take` is given the values by the names of the fields, and may take its time; what it raises is
@@ -31,7 +30,7 @@ class FormDialog[T](ModalScreen[T]):
     """
 
     CSS_PATH = "../styles/form.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "leave")]
+    ENTER: ClassVar[str] = "go on"
 
     def __init__(
         self,
@@ -55,7 +54,6 @@ class FormDialog[T](ModalScreen[T]):
             dialog.border_title = self._question
             yield from self._fields
             yield Static(self._hint, id="form-told", markup=False, classes="hint")
-            yield Static("enter go on   esc leave", classes="dialog-keys", markup=False)
 
     def on_unmount(self) -> None:
         if self._taking is not None:

@@ -7,18 +7,22 @@ from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.keys import MOVING, telling
+from tui.keys import moving, named, telling
 from tui.screens.base import BaseScreen
+from tui.screens.dialog import Dialog
+from tui.widgets.reading import Reading
 
 _WIDTH = 69
 """Of the text in the dialog, whose width the style fixes."""
 
-_NAMES = "What stands on the right is the name of the key in the settings, which can change it."
+_HINT = (
+    "Tab goes to the next panel or field. What stands on the right is the name of the key in the "
+    "settings, which can change it."
+)
 
 
 class _Told(NamedTuple):
@@ -27,39 +31,34 @@ class _Told(NamedTuple):
     name: str
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """The keys of the screen it was opened from, and those that work everywhere."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "dialog",
         Binding("escape,question_mark,q,enter", "dismiss", "close"),
-        Binding("j", "scroll('down')", show=False),
-        Binding("k", "scroll('up')", show=False),
-    ]
+    )
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
         self._title = screen.HELP_TITLE if isinstance(screen, BaseScreen) else ""
         self._text = screen.HELP_TEXT if isinstance(screen, BaseScreen) else ""
         active = telling(screen)
-        self._here = _rows(one for one in active if one.node is not screen.app)
-        self._everywhere = _rows(one for one in active if one.node is screen.app)
+        self._parts = {
+            "Here": _rows(one for one in active if one.node is not screen.app),
+            "Moving": _rows(moving(screen)),
+            "Everywhere": _rows(one for one in active if one.node is screen.app),
+        }
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", id="help") as dialog:
+        with Reading(classes="dialog", id="help") as dialog:
             dialog.border_title = f"Help: {self._title}" if self._title else "Help"
-            dialog.border_subtitle = "esc close"
             if self._text:
                 yield Static(self._text, markup=False, classes="help-text")
-            for title, rows in (("Here", self._here), ("Everywhere", self._everywhere)):
+            for title, rows in self._parts.items():
                 if rows:
                     yield Static(_table(title, rows), classes="help-text")
-            yield Static(MOVING, markup=False, classes="help-text hint")
-            yield Static(_NAMES, markup=False, classes="hint")
-
-    def action_scroll(self, direction: str) -> None:
-        """Scroll by one line."""
-        scroll = self.query_one("#help", VerticalScroll)
-        scroll.scroll_relative(y=1 if direction == "down" else -1, animate=False)
+            yield Static(_HINT, markup=False, classes="hint")
 
 
 def _rows(bindings: Iterable[ActiveBinding]) -> list[_Told]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from catalog.events import Event
 from core.fetch_events import SeriesFailed
 from core.jobs import JobFailed
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.header import EXCHANGE_ZONE
 from tui.widgets.lines import Line, LinePanel
 
@@ -24,12 +25,13 @@ _REFRESH_S = 0.5
 _PUNCTUATION = re.compile("[:,']")
 
 
-class JobLog(ModalScreen[None]):
+class JobLog(Dialog[None]):
     """The lines of a job, with `ids` those that name one of them, and the error it ended with."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "dialog",
         Binding("escape,q,enter", "dismiss", "close"),
-    ]
+    )
 
     def __init__(self, job: Job[object], ids: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -39,9 +41,8 @@ class JobLog(ModalScreen[None]):
         self._ended = False
 
     def compose(self) -> ComposeResult:
-        panel = LinePanel("", id="job-log")
+        panel = LinePanel("", id="job-log").add_class("dialog")
         panel.border_title = Content(": ".join([self._job.title, *self._ids[:1]]))
-        panel.border_subtitle = "esc close"
         yield panel
 
     def on_mount(self) -> None:

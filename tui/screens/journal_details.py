@@ -8,36 +8,38 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.fields import Field, Fields
 from tui.widgets.header import EXCHANGE_ZONE
+from tui.widgets.reading import Reading
 from tui.widgets.result_progress import percent
 
 if TYPE_CHECKING:
     from core.journal import JournalEntry
 
 
-class JournalDetails(ModalScreen[None]):
+class JournalDetails(Dialog[None]):
     """What was asked for, by which process, and how it went."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "dialog", Binding("escape,q,enter", "dismiss", "close")
+    )
 
     def __init__(self, entry: JournalEntry) -> None:
         super().__init__()
         self._entry = entry
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="journal-details", classes="dialog") as dialog:
+        with Reading(id="journal-details", classes="dialog") as dialog:
             dialog.border_title = self._entry.title
-            dialog.border_subtitle = "esc close"
             fields = Fields(self._entry.kind, id="its-entry")
             fields.fields = tuple(_fields(self._entry))
             yield fields
 
     def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        self.query_one(Reading).focus()
 
 
 def _fields(entry: JournalEntry) -> Iterator[Field]:

@@ -10,9 +10,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from catalog.errors import QuarterdeckError
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -30,19 +31,22 @@ _COLUMNS = (
 class ProfileTable(ResultTable):
     """The profiles; enter opens one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "switch to it")]
+    BINDINGS: ClassVar[list[BindingType]] = named("table", Binding("enter", "open", "switch to it"))
 
 
-class Profiles(ModalScreen[str]):
+class Profiles(Dialog[str]):
     """Dismissed with the name of the profile to open, or None."""
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/connection.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "new", tooltip="Make a profile"),
-        Binding("e", "edit", "edit", tooltip="Change where its gateway listens, and the rest"),
-        Binding("u", "use", "by default", tooltip="Take it where none is named"),
-        Binding("delete", "remove", "remove", tooltip="Remove it from the settings; asks"),
-        Binding("escape,q", "dismiss", "close"),
+        *named(
+            "profiles",
+            Binding("n", "new", "new", tooltip="Make a profile"),
+            Binding("e", "edit", "edit", tooltip="Change where its gateway listens, and the rest"),
+            Binding("u", "use", "by default", tooltip="Take it where none is named"),
+            Binding("delete", "remove", "remove", tooltip="Remove it from the settings; asks"),
+        ),
+        *named("dialog", Binding("escape,q", "dismiss", "close")),
     ]
 
     def __init__(self, home: Home, current: str) -> None:
@@ -54,9 +58,6 @@ class Profiles(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(id="profiles", classes="dialog") as dialog:
             dialog.border_title = "Profiles"
-            dialog.border_subtitle = (
-                "enter switch  n new  e edit  delete remove  u by default  esc close"
-            )
             yield ProfileTable(*_COLUMNS, id="profile-table", filters=False, sorts=False)
 
     async def on_mount(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from catalog.errors import WrongInput
+from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_history import columns, history_row
 from tui.widgets.backtest_spec import command_of, title_of
@@ -34,14 +35,15 @@ class RunHistory(BaseScreen):
     """A screen with a table `#history`; a subclass shows it, calls `read_history`, and binds the
     keys that its key bar shows."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "backtest",
         Binding("y", "copy", "copy", show=False, tooltip="Copy the command that does the run"),
         Binding("asterisk", "star", "star", show=False, tooltip="Put a star on runs, or take it"),
         Binding("N", "note", "note", show=False, tooltip="Write a note on the run"),
         Binding("number_sign", "tag", "tags", show=False, tooltip="Tag the run"),
         Binding("M", "by_metric", "by metric", show=False, tooltip="The best run by any metric"),
         Binding("delete,D", "delete", "delete", show=False, tooltip="Delete runs; asks first"),
-    ]
+    )
 
     ABOUT_RUNS: ClassVar[frozenset[str]] = frozenset(
         {"copy", "compare", "star", "note", "tag", "delete", "export", "by_metric"}

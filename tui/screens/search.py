@@ -11,10 +11,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from catalog.errors import QuarterdeckError
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
@@ -52,17 +53,17 @@ class Found(NamedTuple):
 class MatchTable(ResultTable):
     """What the broker knows; enter takes the marked ones, else the one under the cursor."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "take")]
+    BINDINGS: ClassVar[list[BindingType]] = named("table", Binding("enter", "open", "take"))
 
 
-class Search(ModalScreen[Found]):
+class Search(Dialog[Found]):
     """Dismissed with what was chosen, or None when it was left. A `text` is searched for at once.
 
     The broker is connected to where it is not.
     """
 
     CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/fetch.tcss"]
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "close")]
+    ENTER: ClassVar[str] = "search"
 
     def __init__(self, workspace: Workspace, text: str = "") -> None:
         super().__init__()
@@ -73,7 +74,6 @@ class Search(ModalScreen[Found]):
     def compose(self) -> ComposeResult:
         with Vertical(id="search", classes="dialog") as dialog:
             dialog.border_title = "Search instruments"
-            dialog.border_subtitle = "enter search, then take  tab list  space mark  esc close"
             field = Input(self._text, "e.g. app", compact=True, select_on_focus=False)
             field.cursor_blink = False
             yield field

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
 from catalog.errors import QuarterdeckError
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.coverage import STATES, ends, moment
 from tui.widgets.fields import Field, Fields
+from tui.widgets.reading import Reading
 
 if TYPE_CHECKING:
     from catalog.listing import SeriesSummary
@@ -27,10 +28,12 @@ _NOT_TOLD = ("info", "ts_event", "ts_init")
 _STYLES = {"held": "$text-success", "none": "dim", "missing": "$text-error"}
 
 
-class SeriesDetails(ModalScreen[None]):
+class SeriesDetails(Dialog[None]):
     """Read when it is opened; the missing pieces come first."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,d", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "dialog", Binding("escape,q,enter,d", "dismiss", "close")
+    )
 
     def __init__(self, catalog: Catalog, summary: SeriesSummary) -> None:
         super().__init__()
@@ -39,16 +42,15 @@ class SeriesDetails(ModalScreen[None]):
         self._reading: asyncio.Task[None] | None = None
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="series-details", classes="dialog") as dialog:
+        with Reading(id="series-details", classes="dialog") as dialog:
             dialog.border_title = str(self._summary.series)
-            dialog.border_subtitle = "esc close"
             for title in ("coverage", "instrument"):
                 fields = Fields(title, id=f"its-{title}")
                 fields.fields = (Field("", "reading ..."),)
                 yield fields
 
     def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        self.query_one(Reading).focus()
         self._reading = asyncio.create_task(self._read())
 
     def on_unmount(self) -> None:

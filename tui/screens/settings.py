@@ -10,50 +10,60 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from catalog.errors import QuarterdeckError
-from tui.keys import key_names
+from catalog.errors import QuarterdeckError, WrongInput
+from tui.keys import named
+from tui.screens.dialog import CLOSE, Dialog
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from core.settings import Profile, Settings
     from core.workspace import Workspace
     from tui.app import QuarterdeckApp
+    from tui.remapping import NamedKey
 
 _COLUMNS = (Column("setting"), Column("value", flexible=True))
 _NEW_LIST = "watchlists.*"
 _SHOWN_APART = {"profiles", "watchlists", "keys"}
 
 
-class SettingsScreen(ModalScreen[None]):
+class SettingTable(ResultTable):
+    """The settings; enter changes one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = named("table", Binding("enter", "open", "change"))
+
+
+class SettingsScreen(Dialog[None]):
     """Shows and changes the settings file; what is changed is in force at once where it can be."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "back", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "dialog", Binding("escape,q", "back", "close", id=CLOSE)
+    )
+    ENTER: ClassVar[str] = "keep it; empty: as usual"
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
         self._changing = ""
-        self._keys: dict[str, Binding] = {}
+        self._settings: Settings | None = None
+        self._keys: dict[str, NamedKey] = {}
         self._meanings: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="settings") as dialog:
             dialog.border_title = f"Settings: {self._workspace.home.settings_file}"
-            dialog.border_subtitle = "enter change, empty: default  / filter  esc close"
-            yield ResultTable(*_COLUMNS, empty="reading the settings ...", id="setting-list")
+            yield SettingTable(*_COLUMNS, empty="reading the settings ...", id="setting-list")
             value = Input(id="setting-value", compact=True, select_on_focus=False)
             value.cursor_blink = False
             yield value
             yield Static(id="setting-told", markup=False)
 
     async def on_mount(self) -> None:
-        from core.preferences import load_or_last_good
+        from tui.remapping import load_settings, named_keys
 
-        settings, problem = await asyncio.to_thread(load_or_last_good, self._workspace.home)
-        self._keys = await asyncio.to_thread(_keys)  # it imports screens that were not shown yet
+        settings, problem = await asyncio.to_thread(load_settings, self._workspace.home)
+        self._keys = await asyncio.to_thread(named_keys)
         self._show(settings)
         if problem is not None:
             self._tell(problem)
@@ -84,6 +94,8 @@ class SettingsScreen(ModalScreen[None]):
         keys = (table, *name.rsplit(".", 1)) if table == "profiles" else (table, name)
         keys = tuple(filter(None, keys))
         try:
+            if table == "keys":
+                await asyncio.to_thread(self._check_key, name, text)
             settings = await asyncio.to_thread(
                 change_setting, self._workspace.home.settings_file, keys, text
             )
@@ -93,6 +105,15 @@ class SettingsScreen(ModalScreen[None]):
         cast("QuarterdeckApp", self.app).apply(settings)
         self._show(settings)
         self.action_back()
+
+    def _check_key(self, name: str, typed: str) -> None:
+        """Raises `WrongInput` where a key cannot be this one; for a thread."""
+        from tui.remapping import faults
+
+        others = self._settings.keys if self._settings else {}
+        for fault in faults(others | {name: typed} if typed else {}):
+            if fault.name == name:
+                raise WrongInput(f"keys.{name} cannot be '{typed}'", fault.reason)
 
     def action_back(self) -> None:
         """Leave the field, or the settings."""
@@ -111,6 +132,7 @@ class SettingsScreen(ModalScreen[None]):
     def _show(self, settings: Settings) -> None:
         from core.preferences import told
 
+        self._settings = settings
         lines = list(_lines(settings, self._workspace.profile, self._keys))
         self._meanings = {key: meaning for key, _, meaning in lines}
         self.query_one(ResultTable).show(
@@ -120,7 +142,7 @@ class SettingsScreen(ModalScreen[None]):
 
 
 def _lines(
-    settings: Settings, profile: Profile, keys: dict[str, Binding]
+    settings: Settings, profile: Profile, keys: dict[str, NamedKey]
 ) -> Iterator[tuple[str, object, str]]:
     """Every setting: its key in the file, its value, and what it means."""
     for name, field in type(settings).model_fields.items():
@@ -132,19 +154,5 @@ def _lines(
     for name, ids in settings.watchlists.items():
         yield f"watchlists.{name}", ids, f"@{name} stands for these ids."
     yield _NEW_LIST, None, "A new list of ids: type its name, then the ids."
-    for name, binding in keys.items():
-        keys_in_force = settings.keys.get(name, binding.key)
-        yield f"keys.{name}", keys_in_force, binding.tooltip or binding.description
-
-
-def _keys() -> dict[str, Binding]:
-    from tui.app import QuarterdeckApp
-    from tui.screens.backtest import BacktestScreen
-    from tui.screens.catalog import CatalogScreen
-    from tui.screens.connection import ConnectionScreen
-    from tui.screens.fetch import FetchScreen
-    from tui.widgets.filtering import FilteredView
-    from tui.widgets.lines import LinePanel
-
-    screens = (ConnectionScreen, CatalogScreen, FetchScreen, BacktestScreen)
-    return key_names((QuarterdeckApp, *screens, FilteredView, ResultTable, LinePanel))
+    for name, key in keys.items():
+        yield f"keys.{name}", settings.keys.get(name, ",".join(key.keys)), key.meaning

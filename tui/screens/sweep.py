@@ -18,6 +18,7 @@ from catalog.errors import WrongInput
 from core.backtest.metrics import check_metric, metric_names
 from core.backtest.sweep import Axis, SweepSpec
 from core.strategies.parameters import Parameter, StrategyInfo
+from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.form import FormField, LastWord, first_problem
@@ -49,11 +50,12 @@ class Sweep(BaseScreen):
         "goes on where it stopped. The heatmap shows the metric over the first two parameters "
         "that vary. Leaving the screen does not stop the sweep."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "sweep",
         Binding("n", "grid", "grid", tooltip="Go to the values"),
         Binding("x", "cancel", "cancel", tooltip="Stop the sweep; what has ended stays"),
         Binding("escape", "back", "back"),
-    ]
+    )
 
     def __init__(
         self,

@@ -10,16 +10,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tui.keys import named
+from tui.screens.dialog import Dialog
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 
 if TYPE_CHECKING:
     from core.settings import Home
 
 _TEXT = (
-    "Research with NautilusTrader on data of Interactive Brokers. Which gateway do you use? "
+    "Research with NautilusTrader on data of Interactive Brokers. Which gateway do you use? Choose "
+    "with j and k or the arrows. "
     "All of this can be changed later: comma opens the settings."
 )
 _PROBE_S = 1.0
@@ -32,10 +34,19 @@ class Answer(NamedTuple):
     catalog: str
 
 
-class Welcome(ModalScreen[Answer | None]):
+class GatewayTable(ResultTable):
+    """The usual gateways; enter takes one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = named("table", Binding("enter", "open", "take it"))
+
+
+class Welcome(Dialog[Answer | None]):
     """Dismissed with the answer, or with None when it was skipped."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "skip", "skip", priority=True)]
+    ENTER: ClassVar[str] = "take it"
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "welcome", Binding("escape", "skip", "skip", priority=True)
+    )
 
     def __init__(self, home: Home) -> None:
         super().__init__()
@@ -45,9 +56,8 @@ class Welcome(ModalScreen[Answer | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="welcome") as dialog:
             dialog.border_title = "Welcome aboard"
-            dialog.border_subtitle = "j k choose  enter take  esc skip"
             yield Static(_TEXT, markup=False, classes="help-text")
-            yield ResultTable(
+            yield GatewayTable(
                 Column("gateway"),
                 Column("port", number=True),
                 Column("there", flexible=True),

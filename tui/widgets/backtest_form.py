@@ -18,6 +18,7 @@ from catalog.errors import WrongInput
 from core.backtest.spec import RunSpec
 from core.strategies import describe, parameters_of, strategy_names
 from core.strategies.parameters import StrategyInfo
+from tui.keys import named
 from tui.widgets.backtest_fields import DOCS, NUMBERS, READERS, doc_of, parameter_field, run_fields
 from tui.widgets.backtest_spec import command_of
 from tui.widgets.form import Choice, FormField, LastWord, first_problem
@@ -38,20 +39,21 @@ if TYPE_CHECKING:
 class Strategies(ResultTable):
     """The list to choose from."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "run")]
+    BINDINGS: ClassVar[list[BindingType]] = named("table", Binding("enter", "open", "run"))
 
 
 class BacktestForm(Vertical):
     """Checks what is typed as it is typed, and shows the command that does the same run."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "backtest_form",
         Binding("enter", "run", "run"),
         Binding("S", "sweep", "sweep", tooltip="Run this with many parameters"),
         Binding("y", "copy_command", "copy the command"),
         Binding("p", "preset", "preset", tooltip="Fill in what was kept by name"),
         Binding("P", "keep_preset", "keep as preset", show=False, tooltip="Keep this by name"),
         Binding("D", "drop_preset", "delete preset", show=False, tooltip="Asks which, and asks"),
-    ]
+    )
 
     @dataclass
     class Submitted(Message):

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from tui.keys import named
 from tui.widgets.chart import Chart, Draw
 
 FEWEST = 20
@@ -19,14 +20,15 @@ class ChartWindow(Chart, can_focus=True):
 
     POINT_CELLS: ClassVar[int] = 1
     """The cells that a point takes at least; more points than fit are joined."""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket,plus,equals_sign", "zoom(0.5)", "closer", key_display="]"),
-        Binding("left_square_bracket,minus", "zoom(2.0)", "wider", key_display="["),
-        Binding("h", "pan(-0.5)", "earlier"),
-        Binding("l", "pan(0.5)", "later"),
-        Binding("left", "point(-1)", "crosshair", key_display="←→", tooltip="Move the crosshair"),
-        Binding("right", "point(1)", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "chart",
+        Binding("right_square_bracket,plus,equals_sign", "zoom(0.5)", "closer", id="closer"),
+        Binding("left_square_bracket,minus", "zoom(2.0)", "wider", id="wider"),
+        Binding("h", "pan(-0.5)", "earlier", id="earlier"),
+        Binding("l", "pan(0.5)", "later", id="later"),
+        Binding("left", "point(-1)", "crosshair", key_display="←→", id="crosshair_left"),
+        Binding("right", "point(1)", "Crosshair right", show=False, id="crosshair_right"),
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

@@ -12,6 +12,8 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.keys import MOVES, named
+
 
 class FilteredView(ScrollView, can_focus=True):
     """Lines of which those are shown that contain the typed words; escape clears them.
@@ -22,16 +24,22 @@ class FilteredView(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"view--told"}
     ALLOW_SELECT: ClassVar[bool] = False
-    BINDINGS: ClassVar[list[BindingType]] = [
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "list",
         Binding(
             "slash",
             "filter",
             "filter",
             tooltip="Only lines that contain some words; esc clears",
-            id="filter",
         ),
         Binding("escape", "clear_filter", "all lines", show=False, tooltip="Clear the filter"),
-    ]
+        Binding("j,down", "move(1)", "Down", show=False, group=MOVES, id="down"),
+        Binding("k,up", "move(-1)", "Up", show=False, group=MOVES, id="up"),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, group=MOVES, id="page_down"),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False, group=MOVES, id="page_up"),
+        Binding("g,home", "edge(0)", "To the first", show=False, group=MOVES, id="first"),
+        Binding("G,end", "edge(-1)", "To the last", show=False, group=MOVES, id="last"),
+    )
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), repaint=False)
     """Neither layout nor border is drawn anew at every change, as Textual would."""

@@ -16,6 +16,8 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
+from tui.keys import named
+
 
 class LastWord(Suggester):
     """Completes the last word of what is typed, of words that may change; right arrow takes it."""
@@ -36,11 +38,12 @@ class LastWord(Suggester):
 class Choice(Widget, can_focus=True):
     """One of a few words, changed with the arrow keys or space."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,l,space", "turn(1)", "next choice"),
-        Binding("left,h", "turn(-1)", "Previous choice", show=False),
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "choice",
+        Binding("right,l,space", "turn(1)", "next choice", id="next"),
+        Binding("left,h", "turn(-1)", "Previous choice", show=False, id="previous"),
         Binding("enter", "submit", "Submit the form", show=False),
-    ]
+    )
 
     value: reactive[str] = reactive("")
 

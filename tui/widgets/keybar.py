@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from textual.binding import Binding
 from textual.content import Content
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-_EVERYWHERE = (("1-4", "screens"), ("?", "help"), ("q", "quit"))
-_IN_A_FIELD = (("esc", "leave the field"), ("F1-F4", "screens"))
+from tui.keys import is_typed_in, shown
+
+_SCREENS = ("app.connection", "app.catalog", "app.fetch", "app.backtest")
+_IN_A_FIELD = [("esc", "leave the field"), ("F1-F4", "screens")]
 
 
 class KeyBar(Widget):
@@ -45,19 +49,25 @@ class KeyBar(Widget):
         return Content.assemble(" ", *_drawn(here), *_drawn(everywhere))
 
     def _keys(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        focused = self.screen.focused
-        typing = focused is not None and focused.check_consume_key("a", "a")
-        here: dict[str, tuple[str, str]] = {}
+        here = shown(self.screen)
+        if is_typed_in(self.screen):
+            return self._told(one for one in here if one.key != "escape"), list(_IN_A_FIELD)
+        return self._told(here), self._everywhere()
+
+    def _told(self, bindings: Iterable[Binding]) -> list[tuple[str, str]]:
+        return [(self.app.get_key_display(one), one.description) for one in bindings]
+
+    def _everywhere(self) -> list[tuple[str, str]]:
+        first: dict[str | None, str] = {}
         for active in self.screen.active_bindings.values():
-            binding = active.binding
-            if not binding.show or not active.enabled or binding.action in here:
-                continue
-            if typing and (len(binding.key) == 1 or binding.key == "escape"):
-                continue
-            here[binding.action] = (self.app.get_key_display(binding), binding.description)
-        if "filter" in here:  # as everywhere: after what is special here
-            here["filter"] = here.pop("filter")
-        return list(here.values()), list(_IN_A_FIELD if typing else _EVERYWHERE)
+            first.setdefault(active.binding.id, self.app.get_key_display(active.binding))
+        screens = " ".join(first[name] for name in _SCREENS if name in first)
+        keys = {"1-4" if screens == "1 2 3 4" else screens: "screens"}
+        return [
+            *keys.items(),
+            (first.get("app.help", ""), "help"),
+            (first.get("app.quit", ""), "quit"),
+        ]
 
 
 def _width(keys: list[tuple[str, str]]) -> int:

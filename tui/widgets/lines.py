@@ -14,6 +14,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from catalog.events import Level
+from tui.keys import named
 from tui.pager import read_in_pager
 from tui.widgets.filtering import FilteredView
 
@@ -82,18 +83,13 @@ class LinePanel(FilteredView):
         "line--error",
         "line--cursor",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", show=False),
-        Binding("g,home", "edge(0)", show=False),
-        Binding("G,end", "edge(-1)", show=False),
-        Binding("v", "level", "level", tooltip="Only warnings, only errors, all", id="log_level"),
-        Binding("F", "follow", "follow", tooltip="Follow the last line, or not", id="log_follow"),
-        Binding("y", "copy_line", "copy line", tooltip="Copy the line", id="copy_line"),
-        Binding("o", "pager", "pager", tooltip="Read all lines in a pager", id="log_pager"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "log",
+        Binding("v", "level", "level", tooltip="Only warnings, only errors, all"),
+        Binding("F", "follow", "follow", tooltip="Follow the last line, or not"),
+        Binding("y", "copy_line", "copy line", tooltip="Copy the line"),
+        Binding("o", "pager", "pager", tooltip="Read all lines in a pager"),
+    )
 
     FOLLOWS: ClassVar[bool] = True
     """Whether it begins at its end."""

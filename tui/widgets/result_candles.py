@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from tui.keys import named
 from tui.widgets.chart import Draw
 from tui.widgets.chart_window import FEWEST, ChartWindow
 
@@ -41,7 +42,9 @@ class RunCandles(ChartWindow):
     """The bars of one market as candles, with fills and indicators."""
 
     POINT_CELLS: ClassVar[int] = 2
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("i", "next_market", "instrument")]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "chart", Binding("i", "next_market", "instrument")
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

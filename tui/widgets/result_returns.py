@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
 from tui.widgets.chart import Chart
+from tui.widgets.reading import Reading
 from tui.widgets.result_figures import count, money, percent
 
 if TYPE_CHECKING:
@@ -29,13 +29,8 @@ _STRONGEST = 0.08
 _DAY_NS = 86_400 * 10**9
 
 
-class Returns(VerticalScroll, can_focus=True):
+class Returns(Reading):
     """Longer than its place at 80x24: it scrolls."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", show=False),
-        Binding("k", "scroll_up", show=False),
-    ]
 
     def compose(self) -> ComposeResult:
         yield Static(id="months")

@@ -16,6 +16,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.keys import named
 from tui.widgets.filtering import FilteredView
 from tui.widgets.table import (
     GAP,
@@ -38,8 +39,8 @@ _ARRANGED_AT_ONCE = 2_000
 class ResultTable(FilteredView):
     """Rows under titles that stay in view, with a cursor that keeps to its row by key.
 
-    `/` filters and, where it `sorts`, `o` and `O` order the rows; where it `marks`, space marks
-    rows, and `marked_keys` says which.
+    Where it `opens`, enter tells which row; `/` filters and, where it `sorts`, `o` and `O` order
+    the rows; where it `marks`, space marks rows, and `marked_keys` says which.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -50,19 +51,14 @@ class ResultTable(FilteredView):
         "table--bad",
         "table--warning",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", show=False),
-        Binding("k,up", "move(-1)", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", show=False),
-        Binding("g,home", "edge(0)", show=False),
-        Binding("G,end", "edge(-1)", show=False),
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "table",
         Binding("enter", "open", "open"),
         Binding("space", "mark", "mark", tooltip="Mark the row; keys act on all marked ones"),
-        Binding("o", "sort", "sort", show=False, tooltip="Sort by the next column", id="sort"),
-        Binding("O", "reverse", "reverse", show=False, tooltip="Turn the order", id="reverse"),
-        Binding("Y", "copy_row", "copy row", show=False, tooltip="Copy the row", id="copy_row"),
-    ]
+        Binding("o", "sort", "sort", show=False, tooltip="Sort by the next column"),
+        Binding("O", "reverse", "reverse", show=False, tooltip="Turn the order"),
+        Binding("Y", "copy_row", "copy row", show=False, tooltip="Copy the row"),
+    )
 
     @dataclass
     class _AboutRow(Message):
@@ -88,9 +84,16 @@ class ResultTable(FilteredView):
         filters: bool = True,
         sorts: bool = True,
         marks: bool = False,
+        opens: bool = True,
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self._offers = {"filter": filters, "sort": sorts, "reverse": sorts, "mark": marks}
+        self._offers = {
+            "filter": filters,
+            "sort": sorts,
+            "reverse": sorts,
+            "mark": marks,
+            "open": opens,
+        }
         self._sheet = Sheet.of(columns, ())
         self._rows: tuple[Row, ...] = ()
         self._empty = empty

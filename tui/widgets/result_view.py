@@ -59,7 +59,7 @@ class ResultView(Vertical):
             yield RunCandles(id="page-chart")
             yield Returns(id="page-returns")
             for tab, empty in _TABLES.items():
-                yield ResultTable(id=f"page-{tab.lower()}", empty=empty)
+                yield ResultTable(id=f"page-{tab.lower()}", empty=empty, opens=tab == "Trades")
             yield RunLog("", id="page-log")
 
     @property

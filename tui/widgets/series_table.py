@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from textual.binding import Binding, BindingType
 
+from tui.keys import named
 from tui.widgets.header import EXCHANGE_ZONE
 from tui.widgets.result_table import Cell, Column, ResultTable, Row, Sheet
 
@@ -48,7 +49,9 @@ class SeriesTable(ResultTable):
     """Shows sizes too where it is wide enough. Dates of intraday bars are those of their
     exchange."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "large chart", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = named(
+        "table", Binding("enter", "open", "large chart", show=False)
+    )
 
     def __init__(self, *, id: str) -> None:
         super().__init__(*_COLUMNS, empty="reading the catalog ...", id=id, marks=True)
