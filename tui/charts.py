@@ -8,6 +8,7 @@ the columns can show before plotext gets it: plotext pays for every point.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ import plotext
 
 from catalog.columns import Floats, Ints
 from tui.chart_frame import PLOTEXT, TICK_CELLS, Frame, Glyphs, begin, finish, glyphs_for, nothing
-from tui.ticks import moment, number_labels, round_ticks, time_ticks
+from tui.ticks import moment, number_labels, round_step, round_ticks, time_ticks
 
 _ROOM_FOR_DRAWDOWN = 8
 _ROOM_FOR_TITLE = 5
@@ -142,7 +143,8 @@ def histogram_chart(
     ascii: bool | None = None,
     colour: bool = True,
 ) -> str:
-    """Draw how often values fall into which range, those below 0 shaded."""
+    """Draw how often values fall into which range, those below 0 shaded; 0 and round numbers part
+    the ranges, each of which has its lower end."""
     if len(values) == 0:
         return nothing(width, height, title)
     glyphs = glyphs_for(ascii)
@@ -150,11 +152,14 @@ def histogram_chart(
     if low == high:
         high = 1.0
     most = Frame.around(np.array([0.0, len(values)]), width, height, title=title)
-    slot = max(most.columns // max(int(np.sqrt(len(values))) * 2, 8), _FEWEST_BIN_CELLS)
-    counts, edges = np.histogram(values, bins=max(most.columns // slot, 1), range=(low, high))
+    wanted = min(max(int(np.sqrt(len(values))) * 2, 8), most.columns // _FEWEST_BIN_CELLS)
+    edges = _round_edges(low, high, max(wanted, 3))
+    counts, _ = np.histogram(values, edges)
     frame = Frame.around(np.array([0.0, float(counts.max())]), width, height, title=title)
-    ticks = round_ticks(low, high, max(frame.columns // TICK_CELLS, 2))
-    places = [round((tick - low) / (high - low) * (len(counts) * slot - 1)) for tick in ticks]
+    slot = max(frame.columns // len(counts), 1)
+    ticks = round_ticks(edges[0], edges[-1], max(frame.columns // TICK_CELLS, 2))
+    cells = slot / (edges[1] - edges[0])
+    places = [round((tick - edges[0]) * cells) for tick in ticks]
     labels = [label.strip() for label in number_labels(ticks, suffix)]
     with PLOTEXT:
         begin(frame, list(zip(places, labels, strict=True)), last=max(frame.columns - 1, 1))
@@ -226,13 +231,20 @@ def _extremes(values: Floats, columns: int) -> tuple[list[float], list[float]]:
     return places, thinned
 
 
+def _round_edges(low: float, high: float, most: int) -> Floats:
+    """Edges of up to `most` ranges of one round length around all from `low` to `high`; as 0 is
+    among these, it is one of the edges."""
+    step = round_step(high - low, most - 2)
+    return step * np.arange(math.floor(low / step), math.floor(high / step) + 2, dtype=np.float64)
+
+
 def _draw_bins(counts: Ints, edges: Floats, frame: Frame, slot: int, glyphs: Glyphs) -> None:
     """Columns of blocks with a cell between them where there is room."""
     width = max(slot - 1, 1)
     for loss in (True, False):
         places, values = list[float](), list[float]()
         for at, count in enumerate(counts.tolist()):
-            if count and ((edges[at] + edges[at + 1]) / 2 < 0) == loss:
+            if count and (edges[at] < 0) == loss:
                 for row in range(frame.row(count) + 1):
                     places.extend(range(at * slot, at * slot + width))
                     values.extend([frame.value(row)] * width)

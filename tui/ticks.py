@@ -43,6 +43,12 @@ def round_ticks(low: float, high: float, most: int) -> list[float]:
     return [low, high]
 
 
+def round_step(span: float, most: int) -> float:
+    """The least round step that a span above 0 has no more than `most` of."""
+    power = 10.0 ** math.floor(math.log10(span / most))
+    return next(step * power for step in _STEPS if span <= most * step * power)
+
+
 def number_labels(values: Sequence[float], suffix: str = "") -> list[str]:
     """The values as text of one width, with no more decimals than they need.
 

@@ -195,12 +195,14 @@ def test_each_run_of_a_comparison_is_drawn_with_its_letter_where_it_was() -> Non
     assert letters["B"][0].index("B") - canvas == pytest.approx((70 - canvas) / 2, abs=2)
 
 
-def test_a_distribution_has_as_many_as_there_are_and_shades_losses() -> None:
-    lines = histogram_chart(np.array([-2.0, -2.0, -2.0, 3.0]), 40, 8, title="", colour=False).split(
-        "\n"
-    )
+@pytest.mark.parametrize("loss", [-2.0, -0.01])
+def test_a_distribution_has_as_many_as_there_are_and_shades_losses(loss: float) -> None:
+    """However small they are: no range has losses and gains."""
+    values = [loss, loss, loss, 0.01, 30.0]
+    lines = histogram_chart(np.array(values), 60, 12, title="", colour=False).split("\n")
     height = {sign: sum(sign in line for line in lines) for sign in "▒█"}
     assert height["▒"] > height["█"] > 0
+    assert min(line.index("█") for line in lines if "█" in line) >= lines[-1].index(" 0 ")
 
 
 def test_drawdown_is_measured_from_the_highest_equity_so_far_and_from_the_cash() -> None:
