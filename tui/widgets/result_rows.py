@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from catalog.events import Level
+from tui.ticks import moment
 from tui.widgets.lines import Line
 from tui.widgets.result_figures import money, price, units
 from tui.widgets.result_table import Cell, Column, Row, Sheet, gain
@@ -30,23 +29,20 @@ type Precisions = Mapping[str, int]
 
 
 def trade_sheet(trades: Sequence[Trade], precisions: Precisions, zone: str) -> Sheet:
-    """The round trips of a run, each with its number as key; times are in `zone`."""
+    """The round trips of a run, each with its number as key; times are in `zone`. What matters most
+    comes first: at 80 columns the last ones are cut."""
     columns = (
         Column(f"entry ({zone_word(zone)})"),
-        Column("instrument"),
+        Column("exit"),
+        *_instrument_column(precisions),
         Column("side"),
         Column("units", number=True),
         Column("net", number=True),
         Column("at", number=True),
         Column("exit at", number=True),
-        Column("exit"),
         Column("fees", number=True),
     )
-    local = ZoneInfo(zone)
-    rows = [
-        Row(str(at), _trade_cells(trade, precisions[trade.instrument_id], local))
-        for at, trade in enumerate(trades)
-    ]
+    rows = [Row(str(at), _trade_cells(trade, precisions, zone)) for at, trade in enumerate(trades)]
     return Sheet.of(columns, rows)
 
 
@@ -54,7 +50,7 @@ def order_sheet(orders: Sequence[Order], precisions: Precisions, zone: str) -> S
     """The orders of a run; times are in `zone`."""
     columns = (
         Column(f"time ({zone_word(zone)})"),
-        Column("instrument"),
+        *_instrument_column(precisions),
         Column("side"),
         Column("units", number=True),
         Column("filled", number=True),
@@ -62,11 +58,7 @@ def order_sheet(orders: Sequence[Order], precisions: Precisions, zone: str) -> S
         Column("status"),
         Column("reason"),
     )
-    local = ZoneInfo(zone)
-    rows = [
-        Row(str(at), _order_cells(order, precisions[order.instrument_id], local))
-        for at, order in enumerate(orders)
-    ]
+    rows = [Row(str(at), _order_cells(order, precisions, zone)) for at, order in enumerate(orders)]
     return Sheet.of(columns, rows)
 
 
@@ -74,7 +66,7 @@ def fill_sheet(fills: Sequence[Fill], precisions: Precisions, zone: str) -> Shee
     """The executions of a run; times are in `zone`."""
     columns = (
         Column(f"time ({zone_word(zone)})"),
-        Column("instrument"),
+        *_instrument_column(precisions),
         Column("side"),
         Column("units", number=True),
         Column("at", number=True),
@@ -82,13 +74,12 @@ def fill_sheet(fills: Sequence[Fill], precisions: Precisions, zone: str) -> Shee
         Column("slippage", number=True),
         Column("value", number=True),
     )
-    local = ZoneInfo(zone)
     rows = [
         Row(
             str(at),
             (
-                Cell(_time(fill.ts, local)),
-                Cell(fill.instrument_id),
+                Cell(moment(fill.ts, zone)),
+                *_instrument_cell(fill, precisions),
                 Cell("buy" if fill.units > 0 else "sell"),
                 Cell(units(abs(fill.units))),
                 Cell(price(fill.price, precisions[fill.instrument_id])),
@@ -106,19 +97,18 @@ def position_sheet(positions: Sequence[Position], precisions: Precisions, zone: 
     """What was held after each fill; times are in `zone`."""
     columns = (
         Column(f"time ({zone_word(zone)})"),
-        Column("instrument"),
+        *_instrument_column(precisions),
         Column("side"),
         Column("units", number=True),
         Column("average", number=True),
         Column("realized", number=True),
     )
-    local = ZoneInfo(zone)
     rows = [
         Row(
             str(at),
             (
-                Cell(_time(held.ts, local)),
-                Cell(held.instrument_id),
+                Cell(moment(held.ts, zone)),
+                *_instrument_cell(held, precisions),
                 Cell("long" if held.units > 0 else "short" if held.units < 0 else "flat"),
                 Cell(units(abs(held.units))),
                 Cell(price(held.average_price, precisions[held.instrument_id])),
@@ -139,12 +129,11 @@ def balance_sheet(balances: Sequence[Balance], zone: str) -> Sheet:
         Column("total", number=True),
         Column("locked", number=True),
     )
-    local = ZoneInfo(zone)
     rows = [
         Row(
             str(at),
             (
-                Cell(_time(balance.ts, local)),
+                Cell(moment(balance.ts, zone)),
                 Cell(balance.account_id),
                 Cell(balance.currency),
                 Cell(f"{balance.total:,.2f}"),
@@ -170,32 +159,40 @@ def _level(word: str) -> Level:
     return Level(word) if word in Level else Level.INFO
 
 
-def _trade_cells(trade: Trade, precision: int, zone: ZoneInfo) -> tuple[Cell, ...]:
+def _trade_cells(trade: Trade, precisions: Precisions, zone: str) -> tuple[Cell, ...]:
+    precision = precisions[trade.instrument_id]
     return (
-        Cell(_time(trade.entry_ts, zone)),
-        Cell(trade.instrument_id),
+        Cell(moment(trade.entry_ts, zone)),
+        Cell("open" if trade.exit_ts is None else moment(trade.exit_ts, zone)),
+        *_instrument_cell(trade, precisions),
         Cell(trade.side.lower()),
         Cell(units(trade.units)),
         gain(trade.net, money(trade.net)),
         Cell(price(trade.entry_price, precision)),
         Cell(price(trade.exit_price, precision)),
-        Cell("open" if trade.exit_ts is None else _time(trade.exit_ts, zone)),
         Cell(money(trade.fees, signed=False)),
     )
 
 
-def _order_cells(order: Order, precision: int, zone: ZoneInfo) -> tuple[Cell, ...]:
+def _order_cells(order: Order, precisions: Precisions, zone: str) -> tuple[Cell, ...]:
     return (
-        Cell(_time(order.ts, zone)),
-        Cell(order.instrument_id),
+        Cell(moment(order.ts, zone)),
+        *_instrument_cell(order, precisions),
         Cell(order.side.lower()),
         Cell(units(order.units)),
         Cell(units(order.filled)),
-        Cell(price(order.average_price, precision)),
+        Cell(price(order.average_price, precisions[order.instrument_id])),
         Cell(order.status.lower(), "bad" if order.refused else ""),
         Cell(order.reason),
     )
 
 
-def _time(ts: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(ts // 10**9, zone):%Y-%m-%d %H:%M}"
+def _instrument_column(precisions: Precisions) -> tuple[Column, ...]:
+    """Of one instrument the title of the result tells already."""
+    return (Column("instrument"),) if len(precisions) > 1 else ()
+
+
+def _instrument_cell(
+    of: Trade | Fill | Order | Position, precisions: Precisions
+) -> tuple[Cell, ...]:
+    return (Cell(of.instrument_id),) if len(precisions) > 1 else ()
