@@ -182,7 +182,7 @@ def _valued(market: Marks, fill: Fill) -> Fill:
     return replace(
         fill,
         value=abs(points * fill.price),
-        slippage=points * (fill.price - float(market.close[bar])),
+        slippage=points * (fill.price - float(market.close[bar])) + 0.0,  # no -0.0
     )
 
 

@@ -21,8 +21,11 @@ import pyarrow.csv
 from catalog import workers
 from catalog.errors import CatalogUnusable
 from core.backtest.accounting import Fill, Position, Trade
-from core.backtest.analysis import analyse
+from core.backtest.analysis import Analysis, Share, analyse
+from core.backtest.drawdowns import Drawdown
 from core.backtest.indicators import IndicatorLine
+from core.backtest.metrics import Metrics, metric_names
+from core.backtest.periods import Period
 from core.backtest.records import Balance, Order
 from core.backtest.results import RunStore, StoredRun
 from core.backtest.tables import columns_of, table_of
@@ -62,19 +65,14 @@ def as_json(run: StoredRun, lines: Sequence[IndicatorLine]) -> dict[str, Any]:
         "spec": run.spec.to_json(),
         "result": run.result.to_json(),
         "remarks": run.remarks.to_json(),
-        "months": [dataclasses.asdict(one) for one in analysis.months],
-        "years": [dataclasses.asdict(one) for one in analysis.years],
-        "drawdowns": [dataclasses.asdict(one) for one in analysis.drawdowns],
         "rolling_sharpe": {
             "date": analysis.rolling_sharpe.date.tolist(),
             "value": [_number(one) for one in analysis.rolling_sharpe.value.tolist()],
         },
-        "by_instrument": [dataclasses.asdict(one) for one in analysis.by_instrument],
-        "by_side": [dataclasses.asdict(one) for one in analysis.by_side],
         "equity": {name: column.tolist() for name, column in columns_of(run.equity).items()},
         **{
             name: [dataclasses.asdict(row) for row in rows]
-            for name, (_, rows) in _row_tables(run).items()
+            for name, (_, rows) in _row_tables(run, analysis).items()
         },
         "indicators": [
             {
@@ -96,15 +94,31 @@ def _write_json(run: StoredRun, lines: Sequence[IndicatorLine], to: Path) -> tup
 
 
 def _write_csv(run: StoredRun, lines: Sequence[IndicatorLine], folder: Path) -> tuple[Path, ...]:
-    run.metrics  # a run without figures has no tables  # noqa: B018
+    analysis = analyse(run)
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"equity": pa.table(columns_of(run.equity))}
-    tables |= {name: table_of(kind, rows) for name, (kind, rows) in _row_tables(run).items()}
+    tables = {"metrics": _table_of_metrics(run.metrics), "equity": pa.table(columns_of(run.equity))}
+    rows_of = _row_tables(run, analysis)
+    tables |= {name: table_of(kind, rows) for name, (kind, rows) in rows_of.items()}
+    tables["rolling_sharpe"] = pa.table(dataclasses.asdict(analysis.rolling_sharpe))
     if lines:
         tables["indicators"] = pa.concat_tables([_table_of_line(line) for line in lines])
     return tuple(
         _written(folder / f"{name}.csv", partial(pa.csv.write_csv, _dated(table)))
         for name, table in tables.items()
+    )
+
+
+def _table_of_metrics(metrics: Metrics) -> pa.Table:
+    """A line a figure, with that of the benchmark where it has one."""
+    names = metric_names()
+    return pa.table(
+        {
+            "figure": names,
+            "value": pa.array([getattr(metrics, name) for name in names], pa.float64()),
+            "benchmark": pa.array(
+                [getattr(metrics.benchmark, name, None) for name in names], pa.float64()
+            ),
+        }
     )
 
 
@@ -135,13 +149,18 @@ _WRITERS: Mapping[Format, _Writer] = MappingProxyType(
 )
 
 
-def _row_tables(run: StoredRun) -> dict[str, tuple[type, tuple[Any, ...]]]:
+def _row_tables(run: StoredRun, analysis: Analysis) -> dict[str, tuple[type, tuple[Any, ...]]]:
     return {
         "trades": (Trade, run.trades),
         "fills": (Fill, run.fills),
         "orders": (Order, run.orders),
         "positions": (Position, run.positions),
         "balances": (Balance, run.balances),
+        "months": (Period, analysis.months),
+        "years": (Period, analysis.years),
+        "drawdowns": (Drawdown, analysis.drawdowns),
+        "by_instrument": (Share, analysis.by_instrument),
+        "by_side": (Share, analysis.by_side),
     }
 
 

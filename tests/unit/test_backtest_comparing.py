@@ -122,8 +122,15 @@ def test_json_has_everything(tmp_path: Path) -> None:
 def test_csv_is_a_file_for_each_table_with_times_as_times(tmp_path: Path) -> None:
     run = keep_one(RunStore(tmp_path / "runs"))
     paths = export_here(tmp_path / "runs", run.run_id, "csv", tmp_path / "csv")
-    names = ["equity", "trades", "fills", "orders", "positions", "balances"]
-    assert [path.stem for path in paths] == names
+    assert [path.stem for path in paths] == [
+        *("metrics", "equity", "trades", "fills", "orders", "positions", "balances"),
+        *("months", "years", "drawdowns", "by_instrument", "by_side", "rolling_sharpe"),
+    ]
+    figures = {row["figure"]: row for row in csv.DictReader((tmp_path / "csv/metrics.csv").open())}
+    assert figures["total_return"]["value"] == str(METRICS.total_return)
+    assert figures["sharpe"]["value"] == ""
+    (year,) = csv.DictReader((tmp_path / "csv" / "years.csv").open())
+    assert (year["year"], float(year["benchmark"])) == ("1970", pytest.approx(0.05))
     (trade,) = csv.DictReader((tmp_path / "csv" / "trades.csv").open())
     assert trade["entry_ts"] == "1970-01-01 00:00:00.000000001Z"
     assert (trade["exit_ts"], trade["pnl"]) == ("", "10")
