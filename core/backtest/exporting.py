@@ -99,7 +99,9 @@ def _write_csv(run: StoredRun, lines: Sequence[IndicatorLine], folder: Path) -> 
     tables = {"metrics": _table_of_metrics(run.metrics), "equity": pa.table(columns_of(run.equity))}
     rows_of = _row_tables(run, analysis)
     tables |= {name: table_of(kind, rows) for name, (kind, rows) in rows_of.items()}
-    tables["rolling_sharpe"] = pa.table(dataclasses.asdict(analysis.rolling_sharpe))
+    rolling = analysis.rolling_sharpe
+    values = pa.array(rolling.value, from_pandas=True)  # nan is not available
+    tables["rolling_sharpe"] = pa.table({"date": rolling.date, "value": values})
     if lines:
         tables["indicators"] = pa.concat_tables([_table_of_line(line) for line in lines])
     return tuple(
@@ -111,14 +113,13 @@ def _write_csv(run: StoredRun, lines: Sequence[IndicatorLine], folder: Path) -> 
 def _table_of_metrics(metrics: Metrics) -> pa.Table:
     """A line a figure, with that of the benchmark where it has one."""
     names = metric_names()
+
+    def column(of: object) -> list[float | None]:
+        values = (getattr(of, name, None) for name in names)
+        return [None if value is None else float(value) for value in values]
+
     return pa.table(
-        {
-            "figure": names,
-            "value": pa.array([getattr(metrics, name) for name in names], pa.float64()),
-            "benchmark": pa.array(
-                [getattr(metrics.benchmark, name, None) for name in names], pa.float64()
-            ),
-        }
+        {"figure": names, "value": column(metrics), "benchmark": column(metrics.benchmark)}
     )
 
 

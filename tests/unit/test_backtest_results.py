@@ -64,6 +64,7 @@ METRICS = Metrics(
     bars=2,
     seconds=0.1,
     days=1,
+    longest_drawdown=12_960_000_000_000_001,
 )
 FILL = Fill(1, "AAPL.NASDAQ", "O-1", 1.0, 100.0, 1.0)
 OPEN_TRADE = Trade("AAPL.NASDAQ", "long", 1.0, 1, 100.0, None, None, 10.0, 1.0)
