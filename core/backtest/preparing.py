@@ -16,19 +16,23 @@ from core.backtest.rate_gathering import gather_rates
 from core.backtest.spec import RunSpec
 from core.backtest.warming import with_warm_up
 from core.ibkr.connection import BrokerSession
+from core.ibkr.contracts import parse_id
 from core.identity import Clock
 from core.ranges import read_range
 from core.strategies.library import SHIPPED, Library
 
 
 def refuse_mistyped(spec: RunSpec, library: Library, now: datetime) -> None:
-    """Raise `WrongInput` for what can be told from what was typed alone: terms, dates, the strategy
-    and its parameters. Blocking.
+    """Raise `WrongInput` for what can be told from what was typed alone: ids, terms, dates, the
+    strategy and its parameters. Blocking.
 
     Raises `DataUnavailable` for a file of a strategy that cannot be imported.
     """
     spec.check()
+    for typed_id in spec.instruments:
+        parse_id(typed_id)
     library.read(spec.strategy, spec.parameters)
+    library.find(spec.strategy).refuse_count(len(spec.instruments))
     read_range(spec.start, spec.end, spec.bars, now)
 
 

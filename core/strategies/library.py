@@ -82,12 +82,7 @@ class Library:
         Raises `WrongInput` for what it cannot work with, else as `find`.
         """
         info = self.find(name)
-        if info.instruments and markets % info.instruments:
-            raise WrongInput(
-                f"{name} trades {info.instruments} instruments together",
-                f"{markets} were named" if markets > 1 else "one was named",
-                f"name {info.instruments} instruments, or a multiple",
-            )
+        info.refuse_count(markets)
         read = self.read(name, given)
         if name not in STRATEGIES:
             workers.run_blocking(_check, info.name, read, self.folders, markets, timeout=_IMPORT_S)

@@ -246,7 +246,7 @@ def imported(module_name: str, folders: Sequence[Path]) -> Any:
             raise _cannot_beimported(module_name, error) from error
         places = ", ".join(str(folder) for folder in folders) or "no folder of strategies is set"
         raise WrongInput(
-            f"there is no strategy module '{module_name}'",
+            f"there is no module '{module_name}'",
             f"it is neither installed nor in the strategy folders: {places}",
             "correct the name, or add its folder to strategy_folders in the settings",
         ) from error

@@ -106,6 +106,15 @@ class StrategyInfo:
                 )
         return {name: known[name].read(value) for name, value in given.items()}
 
+    def refuse_count(self, markets: int) -> None:
+        """Raise `WrongInput` for a number of instruments that it cannot trade."""
+        if self.instruments and markets % self.instruments:
+            raise WrongInput(
+                f"{self.name} trades {self.instruments} instruments together",
+                f"{markets} were named" if markets > 1 else "one was named",
+                f"name {self.instruments} instruments, or a multiple",
+            )
+
 
 def check_bounds(
     name: str, value: float | Decimal, at_least: float | None, at_most: float | None

@@ -144,5 +144,5 @@ def test_a_name_that_none_has_is_answered_with_the_nearest(folder: Path) -> None
     with pytest.raises(WrongInput) as refusal:
         Library([folder]).find("sma_crosover")
     assert refusal.value.reason.startswith("the strategies are sma_crossover, ")
-    with pytest.raises(QuarterdeckError, match="no strategy module 'nothing'"):
+    with pytest.raises(QuarterdeckError, match="no module 'nothing'"):
         Library([folder]).find("nothing:Here")

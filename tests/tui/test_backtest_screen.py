@@ -173,7 +173,9 @@ async def test_parameters_are_checked_while_they_are_typed(home: Path, gateway_p
         ("ids", "A..B", "is not an id"),
         ("bars", "1-EON", "is not a bar type"),
         ("end", "tomorrow", "is not a time"),
+        ("end", "2026-02-27", "the end lies before the start"),
         ("cash", "-5 USD", "is no starting cash"),
+        ("fees", "ibkr_teird", "there are no fees 'ibkr_teird'"),
     ],
 )
 async def test_what_cannot_be_read_is_told_at_its_field(
@@ -195,6 +197,8 @@ async def test_another_strategy_has_other_parameters_and_typed_ones_are_kept(
         await shown.shows("oversold", "overbought", "Buy when the RSI falls")
         await shown.press("k", "k")
         await shown.shows("fast_period", "7")
+        await shown.press(*["j"] * 5)
+        await shown.shows("!ids", "pairs_spread trades 2 instruments together: one was named")
 
 
 async def test_the_command_shown_is_the_one_that_does_the_same(

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from textual.suggester import Suggester
 
-from core.backtest.fees import FEES
+from core.backtest.fees import FEES, fee_rule
 from core.backtest.spec import (
     MOST_LEVERAGE,
     MOST_WARM_UP,
@@ -35,6 +35,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "start": read_time,
     "end": read_time,
     "cash": lambda text: text and RunSpec("", cash=text).all_cash(),
+    "fees": fee_rule,
     **{name: number.read for name, number in NUMBERS.items()},
 }
 DOCS = {
@@ -42,6 +43,7 @@ DOCS = {
     "end": "a date, or 2024-01, today",
     "hours": "those of the stored bars, or regular ones out of bars of all hours",
     "cash": "such as 60000 USD, 40000 EUR; left empty 100000 of the instrument's currency",
+    "fees": "ibkr_fixed, zero, per_contract:1.20, or module:Class of a fee model of yours",
     "warm_up": "bars before the start that feed indicators; none is traded on",
     "leverage": "orders beyond it are denied; 0 denies none",
     "slippage": "the chance that a market order fills a tick worse",
@@ -56,13 +58,13 @@ _OF_RUN = ("instrument", "bar type")
 
 def run_fields(ids: Suggester) -> Iterator[FormField]:
     """What a run is on, when, and on which terms."""
-    usual, dates, fees = RunSpec(""), LastWord(DATES), tuple(FEES)
+    usual, dates = RunSpec(""), LastWord(DATES)
     yield FormField("ids", "ids", placeholder="e.g. AAPL", suggester=ids)
     yield FormField("bars", "bars", "1-MINUTE-LAST")
     yield FormField("start", "from", placeholder="e.g. 2024-01", suggester=dates)
     yield FormField("end", "to", placeholder="e.g. today", suggester=dates)
     yield FormField("cash", "cash", placeholder=f"({USUAL_CASH})")
-    yield FormField("fees", "fees", usual.fees, choices=fees)
+    yield FormField("fees", "fees", usual.fees, suggester=LastWord(FEES))
     yield FormField("source", "source", usual.source, choices=_words(Source))
     yield FormField("hours", "hours", usual.hours, choices=_words(RunHours))
     yield FormField("warm_up", "warm-up", str(usual.warm_up))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from catalog.errors import WrongInput
+from core.backtest.longer import refuse_shorter
 from core.backtest.spec import RunSpec
 from core.strategies import describe, parameters_of, strategy_names
 from core.strategies.parameters import StrategyInfo
@@ -207,6 +208,8 @@ class BacktestForm(Vertical):
         for field in self.query("#what-and-when FormField").results(FormField):
             if (read := READERS.get(field.key)) and (field.value or self._submitted):
                 problems[field.key] = problem_in(read, field.value)
+        if not any(problems.values()):
+            problems = self._problems_between()
         for field in self.query(FormField):
             field.problem = problems.get(field.key, "")
         self._tell()
@@ -291,6 +294,18 @@ class BacktestForm(Vertical):
             named = (each.name for each in parameters if each.name in error.title)
             return {next(named, parameters[0].name if parameters else ""): told(error)}
         return {}
+
+    def _problems_between(self) -> dict[str, str]:
+        """What is wrong with fields that are right each by itself, told at the one to correct."""
+        from core.ranges import read_range
+
+        spec, now = self._spec(), self._now or datetime.now(UTC)
+        checks: dict[str, Callable[[str], object]] = {
+            "ids": lambda _: self._strategy.refuse_count(len(spec.instruments)),
+            "bars": lambda _: refuse_shorter(spec.parameters, spec.bars),
+            "end": lambda _: read_range(spec.start, spec.end, spec.bars, now),
+        }
+        return {key: problem_in(check, "") for key, check in checks.items()}
 
     def _spec(self) -> RunSpec:
         values: dict[str, Any] = {
