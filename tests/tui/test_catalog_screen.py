@@ -135,7 +135,8 @@ async def test_a_catalog_that_cannot_be_listed_says_why_and_is_tried_again(
         with monkeypatch.context() as broken:
             broken.setattr(shown.workspace.catalog, "list_series", fail)
             await shown.press("R")
-            await shown.shows("the disk [sda] is gone: no such device. R tries again.")
+            await shown.shows("the disk [sda] is gone: no such device", "-> look at the disk")
+            await shown.shows("-> R tries again")
         await shown.press("R")
         await shown.shows("> GDX.ARCA", "┤")
 

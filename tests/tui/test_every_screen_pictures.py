@@ -103,8 +103,7 @@ async def catalog_unreadable(shown: Deck) -> None:
 
     shown.workspace.catalog.list_series = fail  # type: ignore[method-assign, assignment]
     await shown.press("2")
-    await shown.shows("the disk is gone: no such device. R tries again.")
-    shown.app.clear_notifications()
+    await shown.shows("the disk is gone: no such device", "-> look at the disk", "-> R tries again")
 
 
 async def fetch_empty(shown: Deck) -> None:

@@ -139,8 +139,11 @@ class CatalogScreen(BaseScreen):
             fresh, changed = await asyncio.to_thread(read)
         except QuarterdeckError as error:
             self._listed = None
-            self.query_one(SeriesTable).show_series(None, f"{error}. R tries again.")
-            raise
+            told = "\n-> ".join([str(error), *error.steps, "R tries again"])
+            self.query_one(SeriesTable).show_series(None, told)
+            self.query_one("#body").add_class("-empty")
+            self.refresh_bindings()
+            return
         self._listed = fresh
         if changed:
             self._show_list(fresh)
@@ -204,8 +207,7 @@ class CatalogScreen(BaseScreen):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Offer only what there is something for."""
-        always = ("fetch", "undo", "reload", "back")
-        return action in always or action not in _OF_SERIES or self._selected is not None
+        return action not in _OF_SERIES or self._selected is not None
 
     async def action_fetch(self) -> None:
         """Go to Fetch with these series and what is missing of them filled in."""
@@ -384,16 +386,6 @@ class CatalogScreen(BaseScreen):
         self.query_one(SeriesTable).focus()
 
 
-_OF_SERIES = (
-    "backtest",
-    "update",
-    "details",
-    "export",
-    "delete",
-    "rebuild",
-    "enlarge",
-    "copy",
-    "zoom",
-    "pan",
-)
+_OF_CHART = ("enlarge", "zoom", "pan")
+_OF_SERIES = (*_OF_CHART, "backtest", "update", "details", "export", "delete", "rebuild", "copy")
 """Actions on series, of which there may be none."""

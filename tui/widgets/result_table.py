@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -227,10 +228,12 @@ class ResultTable(FilteredView):
         width, plain = self.size.width, self.rich_style
         row = y - self._title_lines + self.scroll_offset.y
         if not self._rows:
-            text = self._empty if y == 0 else ""
-            if y == 0 and self.words and self._sheet.rows:
+            text = self._empty
+            if self.words and self._sheet.rows:
                 text = "nothing contains these words; esc shows all"
-            segments = [Segment(text, self.get_component_rich_style("table--dim"))]
+            lines = [part for line in text.splitlines() for part in wrap(line, max(width, 1))]
+            told = lines[y] if y < len(lines) else ""
+            segments = [Segment(told, self.get_component_rich_style("table--dim"))]
         elif y < self._title_lines:
             segments = self._titles(self.get_component_rich_style("table--title"))
         elif row < len(self._rows):
@@ -289,8 +292,8 @@ class ResultTable(FilteredView):
         same_place = key == self.cursor_key and height == self._shown
         if not (rows and same_place) or len(rows) != len(before) or widths != self._widths:
             self._scroll_to_cursor()
-            lines = min(max(len(rows), len(before), 1) + self._title_lines, self.size.height)
-            self.refresh(Region(0, 0, self.size.width, lines))
+            lines = max(len(rows), len(before)) + self._title_lines if rows else self.size.height
+            self.refresh(Region(0, 0, self.size.width, min(lines, self.size.height)))
             if self.cursor_key is not None and before and key != self.cursor_key:
                 self.post_message(self.Reached(self, self.cursor_key))
             return
