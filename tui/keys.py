@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.keys import key_to_character
 from textual.screen import Screen
 
 MOVES = Binding.Group("Moving")
@@ -36,11 +37,12 @@ def shown(screen: Screen[Any]) -> list[Binding]:
 
     What a field would take as text is left out while one is being typed in.
     """
-    typing = is_typed_in(screen)
+    focused = screen.focused
     found: dict[str, Binding] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if binding.show and active.enabled and not (typing and len(binding.key) == 1):
+        text = focused and focused.check_consume_key(binding.key, key_to_character(binding.key))
+        if binding.show and active.enabled and not text:
             found.setdefault(binding.action, binding)
     return sorted(found.values(), key=lambda one: (one.action == "filter", one.key == "escape"))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from typing import cast
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
 from textual.events import Event, Key, Paste
 from textual.message import Message
@@ -15,6 +17,11 @@ _ROUNDS = 3
 
 _LOST_S = 1.0
 """A follower that never came home, its widget being gone, holds up the next key no longer."""
+
+
+_SEQUENCES = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
+for _digit in "0123456789":  # signs such as ™ on some Macs; here escape and the number of a screen
+    _SEQUENCES.pop(f"\x1b{_digit}", None)
 
 
 class Followed(Message):

@@ -105,6 +105,8 @@ async def test_the_key_bar_fits_on_one_line_and_keeps_help_and_quit(tmp_path: Pa
         last = shown.text.splitlines()[-1]
         assert last.rstrip().endswith("1-4 screens  ? help  q quit")
         assert len(last) == 40
+        await shown.press("slash")
+        await shown.until(lambda: shown.text.rstrip().endswith("\n esc all lines  F1-F4 screens"))
 
 
 async def test_the_log_shows_brackets_as_they_are_and_warnings_with_the_word(

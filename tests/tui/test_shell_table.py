@@ -25,7 +25,7 @@ def row(name: str, text: str) -> Row:
 
 class TableApp(App[None]):
     CSS = "ResultTable { height: 12; }"
-    BINDINGS = [Binding("escape", "left", "left"), Binding("x", "left", "left")]  # noqa: RUF012
+    BINDINGS = [Binding("escape", "left", "left"), Binding("x,delete", "left", "left")]  # noqa: RUF012
 
     def __init__(self, rows: list[Row], **options: bool) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ async def test_slash_filters_as_one_types_and_escape_clears() -> None:
         assert names(shown) == ["MSFT.NASDAQ"]
         await shown.press("x")
         await shown.shows("nothing contains these words")
-        await shown.press("backspace", "enter")
+        await shown.press("backspace", "space", *"no", "ctrl+w", "delete", "enter")
         await shown.shows("/nas m ")
         assert shown.app.left == 0  # type: ignore[attr-defined]
         await shown.press("x")  # no longer typed: a key again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -14,9 +15,18 @@ from textual.strip import Strip
 
 from tui.keys import MOVES, named
 
+_EDITING: dict[str, Callable[[str], str]] = {
+    "backspace": lambda typed: typed[:-1],
+    "ctrl+w": lambda typed: typed.rstrip().rpartition(" ")[0],
+    "ctrl+u": lambda _typed: "",
+    "delete": lambda typed: typed,
+}
+"""What is left of the words; there is nothing behind the last one to delete."""
+
 
 class FilteredView(ScrollView, can_focus=True):
-    """Lines of which those are shown that contain the typed words; escape clears them.
+    """Lines of which those are shown that contain the typed words; escape clears them, as ctrl-u
+    does, and ctrl-w takes the last one away.
 
     A subclass gives `render_row`, `filter_changed` and, for what else its last line tells, `told`.
     The last line is there only while there is something to tell.
@@ -91,11 +101,14 @@ class FilteredView(ScrollView, can_focus=True):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Escape is ours only while a filter stands; else it goes back, as everywhere."""
-        return action != "clear_filter" or bool(self._filter)
+        if action == "clear_filter":
+            return self._typing or bool(self._filter)
+        return action != "filter" or not self._typing
 
-    def check_consume_key(self, _key: str, character: str | None) -> bool:
+    def check_consume_key(self, key: str, character: str | None) -> bool:
         """Letters are words while one types."""
-        return self._typing and character is not None and character.isprintable()
+        printable = character is not None and character.isprintable()
+        return self._typing and (printable or key in _EDITING)
 
     def on_key(self, event: events.Key) -> None:
         if not self._typing:
@@ -104,8 +117,8 @@ class FilteredView(ScrollView, can_focus=True):
             self.clear_filter()
         elif event.key == "enter":
             self._type(self._filter, typing=False)
-        elif event.key == "backspace":
-            self._type(self._filter[:-1], typing=True)
+        elif event.key in _EDITING:
+            self._type(_EDITING[event.key](self._filter), typing=True)
         elif event.is_printable and event.character:
             self._type(self._filter + event.character, typing=True)
         else:

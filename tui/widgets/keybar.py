@@ -14,7 +14,6 @@ from textual.widget import Widget
 from tui.keys import is_typed_in, shown
 
 _SCREENS = ("app.connection", "app.catalog", "app.fetch", "app.backtest")
-_IN_A_FIELD = [("esc", "leave the field"), ("F1-F4", "screens")]
 
 
 class KeyBar(Widget):
@@ -51,7 +50,10 @@ class KeyBar(Widget):
     def _keys(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         here = shown(self.screen)
         if is_typed_in(self.screen):
-            return self._told(one for one in here if one.key != "escape"), list(_IN_A_FIELD)
+            leave = self.screen.active_bindings["escape"].binding
+            word = "leave the field" if leave.description == "back" else leave.description
+            here = [one for one in here if one.key != "escape"]
+            return self._told(here), [("esc", word), ("F1-F4", "screens")]
         return self._told(here), self._everywhere()
 
     def _told(self, bindings: Iterable[Binding]) -> list[tuple[str, str]]:
