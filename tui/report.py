@@ -11,6 +11,7 @@ from itertools import batched, chain, groupby, zip_longest
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from catalog.wording import counted
 from core.backtest.analysis import analyse
 from tui.charts import equity_chart
 from tui.output import Output, in_words
@@ -127,7 +128,7 @@ def print_run(run: StoredRun, output: Output, *, told: bool = False) -> None:
     if run.remarks.note:
         output.line(f"your note: {run.remarks.note}")
     _print_figures(run, metrics, output)
-    _print_analysis(analysis, output)
+    _print_analysis(analysis, metrics.open_trades, output)
     output.line(_chart(run))
     output.summary(
         **record_of(run),
@@ -250,7 +251,7 @@ def _of_benchmark(metrics: Metrics, name: str, say: Say) -> str:
     return NOT_AVAILABLE if metrics.benchmark is None else say(getattr(metrics.benchmark, name))
 
 
-def _print_analysis(analysis: Analysis, output: Output) -> None:
+def _print_analysis(analysis: Analysis, still_open: int, output: Output) -> None:
     """Months by year, the worst falls, and shares where there are several."""
     if len(analysis.months) > 1:
         output.line()
@@ -275,6 +276,8 @@ def _print_analysis(analysis: Analysis, output: Output) -> None:
     if shares:
         output.line()
         _print_shares(shares, output)
+        if still_open:
+            output.line(f"with {counted(still_open, 'trade')} still open, at the last close")
 
 
 def _years(months: Iterable[Period], years: Sequence[Period]) -> Iterable[str]:

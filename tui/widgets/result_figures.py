@@ -80,7 +80,8 @@ def compared_figures(metrics: Metrics) -> tuple[tuple[str, Cell, Cell], ...]:
 
 
 def other_figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ...]:
-    """The figures of the run alone, the ones that matter most first."""
+    """The figures of the run alone, the ones that matter most first; `%` is that of what was made
+    before fees and slippage."""
     of = metrics
     return (
         ("trades", Cell(count(of.trades))),
@@ -95,6 +96,8 @@ def other_figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ..
         ("leverage", Cell(ratio(of.leverage))),
         ("turnover", Cell(ratio(of.turnover))),
         ("slippage", Cell(money(of.slippage, signed=False))),
+        ("fees %", Cell(_plain_percent(of.fees_share))),
+        ("slip %", Cell(_plain_percent(of.slippage_share))),
         ("open", Cell(count(of.open_trades))),
         ("days", Cell(count(of.days))),
         ("flat for", Cell(span(of.longest_flat))),
@@ -104,6 +107,7 @@ def other_figures(metrics: Metrics, currency: str) -> tuple[tuple[str, Cell], ..
         ("avg loss", Cell(money(None if of.average_loss is None else -of.average_loss))),
         ("best", Cell(money(of.best_trade))),
         ("worst", Cell(money(of.worst_trade))),
+        ("avg gain", Cell(percent(of.average_gain))),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,9 +11,12 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from catalog.wording import counted
+from tui.ticks import moment
 from tui.widgets.chart import Chart
 from tui.widgets.reading import Reading
-from tui.widgets.result_figures import count, money, percent
+from tui.widgets.result_figures import count, money, percent, tenths
+from tui.zone import zone_word
 
 if TYPE_CHECKING:
     from core.backtest.analysis import Analysis, RollingSharpe, Share
@@ -40,16 +42,19 @@ class Returns(Reading):
         yield Static(id="falls", markup=False)
         yield Static(id="shares", markup=False)
 
-    def show(self, run: StoredRun, analysis: Analysis) -> None:
-        """Show the closer look at a run."""
+    def show(self, run: StoredRun, analysis: Analysis, zone: str) -> None:
+        """Show the closer look at a run; times are in `zone`."""
         self.query_one("#months", Static).update(month_heatmap(analysis))
         ended = [trade for trade in run.trades if trade.exit_ts is not None]
         gains = [trade.gain for trade in ended if trade.gain is not None]
         self.query_one("#distribution", Chart).show(partial(_draw_gains, tuple(gains)))
         self.query_one("#rolling", Chart).show(partial(_draw_rolling, analysis.rolling_sharpe))
-        self.query_one("#falls", Static).update(_falls(analysis.drawdowns))
+        self.query_one("#falls", Static).update(_falls(analysis.drawdowns, zone))
         self.query_one("#shares", Static).update(
-            _shares((*analysis.by_instrument, *analysis.by_side))
+            _shares(
+                (*analysis.by_instrument, *analysis.by_side),
+                still_open=run.metrics.open_trades,
+            )
         )
 
 
@@ -69,7 +74,7 @@ def month_heatmap(analysis: Analysis) -> Content:
                     Content(f"{year.year}"),
                     *(_heat(gains.get(month), _CELL) for month in range(1, 13)),
                     _heat(year.gain, _TOTAL),
-                    Content(_short(year.benchmark).rjust(_CELL)),
+                    Content(tenths(year.benchmark).rjust(_CELL)),
                 ]
             )
         )
@@ -78,7 +83,7 @@ def month_heatmap(analysis: Analysis) -> Content:
 
 def _heat(gain: float | None, width: int) -> Content:
     """A gain in percent on a ground that is the stronger the larger it is; the sign says it too."""
-    text = _short(gain).rjust(width)
+    text = tenths(gain).rjust(width)
     if not gain:
         return Content(text)
     strength = 10 + round(40 * min(abs(gain) / _STRONGEST, 1.0))
@@ -86,41 +91,30 @@ def _heat(gain: float | None, width: int) -> Content:
     return Content.styled(text, f"on ${tone} {strength}%")
 
 
-def _short(gain: float | None) -> str:
-    if gain is None:
-        return ""
-    shown = 100 * gain
-    return f"{shown:+.1f}" if abs(shown) < 9.95 else f"{shown:+.0f}"
-
-
-def _falls(falls: tuple[Drawdown, ...]) -> str:
-    lines = [f"{'drawdown':>10}  {'peak':<10}  {'trough':<10}  recovered"]
-    lines += [
-        f"{percent(-fall.depth):>10}  {_day(fall.peak_ts)}  {_day(fall.trough_ts)}  "
-        + (_day(fall.recovered_ts) if fall.recovered_ts else "not yet")
+def _falls(falls: tuple[Drawdown, ...], zone: str) -> str:
+    head = f"{'drawdown':>10}  {f'peak ({zone_word(zone)})':<16}  {'trough':<16}  recovered"
+    lines = [
+        f"{percent(-fall.depth):>10}  {moment(fall.peak_ts, zone):<16}  "
+        f"{moment(fall.trough_ts, zone):<16}  "
+        + (moment(fall.recovered_ts, zone) if fall.recovered_ts else "not yet")
         for fall in falls
     ]
-    return "\n".join(lines) if falls else "no drawdown"
+    return "\n".join([head, *lines]) if falls else "no drawdown"
 
 
-def _shares(shares: tuple[Share, ...]) -> str:
-    head = f"{'of':<16}{'trades':>8}{'win':>11}{'net':>12}{'average':>11}{'fees':>11}"
-    return "\n".join(
-        [
-            head,
-            *(
-                f"{share.name.lower() if share.name.isalpha() else share.name:<16.16}"
-                f"{count(share.trades):>8}{percent(share.win_rate, signed=False):>11}"
-                f"{money(share.net):>12}{money(share.average):>11}"
-                f"{money(share.fees, signed=False):>11}"
-                for share in shares
-            ),
-        ]
+def _shares(shares: tuple[Share, ...], *, still_open: int) -> str:
+    head = (
+        f"{'of':<16}{'trades':>7}{'win':>10}{'net':>11}{'average':>11}{'fees':>10}{'slippage':>10}"
     )
-
-
-def _day(stamp: int) -> str:
-    return f"{datetime.fromtimestamp(stamp // 10**9, UTC):%Y-%m-%d}"
+    lines = [
+        f"{share.name.lower() if share.name.isalpha() else share.name:<16.16}"
+        f"{count(share.trades):>7}{percent(share.win_rate, signed=False):>10}"
+        f"{money(share.net):>11}{money(share.average):>11}"
+        f"{money(share.fees, signed=False):>10}{money(share.slippage, signed=False):>10}"
+        for share in shares
+    ]
+    told = f"with {counted(still_open, 'trade')} still open, at the last close"
+    return "\n".join([head, *lines, *([told] if still_open else [])])
 
 
 def _draw_gains(gains: tuple[float, ...], width: int, height: int) -> str:

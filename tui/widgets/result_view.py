@@ -13,6 +13,7 @@ from textual.widgets import ContentSwitcher, Static
 from catalog.errors import QuarterdeckError
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.lines import LinePanel
+from tui.widgets.reading import Reading
 from tui.widgets.result_candles import RunCandles
 from tui.widgets.result_equity import EquityCurve
 from tui.widgets.result_figures import compared_figures, other_figures
@@ -54,7 +55,8 @@ class ResultView(Vertical):
         with ContentSwitcher(id="pages", initial="page-message"):
             yield Static(id="page-message", markup=False)
             with Horizontal(id="page-summary"):
-                yield Static(id="figures")
+                with Reading(id="figures"):
+                    yield Static()
                 yield EquityCurve(id="equity")
             yield RunCandles(id="page-chart")
             yield Returns(id="page-returns")
@@ -90,13 +92,13 @@ class ResultView(Vertical):
         self.border_title = Content(title_of(run.spec))
         self.border_subtitle = _subtitle(run)
         currency = run.spec.starting_cash().currency
-        self.query_one("#figures", Static).update(
+        self.query_one("#figures Static", Static).update(
             _figure_lines(compared_figures(metrics), other_figures(metrics, currency))
         )
         self.query_one(EquityCurve).show_run(run.equity, metrics.start_equity, shown.zone)
         self.query_one(RunCandles).show_run(shown.markets, run.fills)
         if shown.analysis is not None:
-            self.query_one(Returns).show(run, shown.analysis)
+            self.query_one(Returns).show(run, shown.analysis, shown.zone)
         for tab, sheet in shown.sheets.items():
             self.query_one(f"#page-{tab.lower()}", ResultTable).show_sheet(sheet)
         self.query_one(RunLog).show(shown.log)
