@@ -57,8 +57,20 @@ class LogLine:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class LinesLost(Event):
+    """A reader came too late for so many lines."""
+
+    level = Level.WARNING
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"... {self.count:,} {'line' if self.count == 1 else 'lines'} lost"
+
+
 class EventLog:
-    """The last lines of something, counted, so that a late reader knows what it lost."""
+    """The last lines of something, counted, so that a late reader is told what it lost."""
 
     def __init__(self, keep: int = KEPT_LINES) -> None:
         self._lines: deque[LogLine] = deque(maxlen=keep)
@@ -82,9 +94,12 @@ class EventLog:
         self._changed = asyncio.Event()
 
     def since(self, seen: int) -> list[LogLine]:
-        """The lines after the first `seen` ones, as far as they are still kept."""
-        fresh = min(self._total - seen, len(self._lines))
-        return list(itertools.islice(self._lines, len(self._lines) - fresh, None))
+        """The lines after the first `seen` ones, as far as they are still kept; where some are
+        not, a line that says so comes first."""
+        lost = max(self._total - seen - len(self._lines), 0)
+        fresh = self._total - seen - lost
+        kept = list(itertools.islice(self._lines, len(self._lines) - fresh, None))
+        return [LogLine(kept[0].time, LinesLost(lost)), *kept] if lost else kept
 
     @property
     def changed(self) -> asyncio.Event:

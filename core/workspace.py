@@ -6,6 +6,7 @@ The dashboard, the command line and a notebook all stand on this one object.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -33,6 +34,11 @@ from core.run_jobs import RunJobs
 from core.settings import Home, Profile, Settings, adapted
 from core.strategies.library import SHIPPED, Library
 from core.strategies.parameters import StrategyInfo
+
+logger = logging.getLogger(__name__)
+
+CLOSING_S = 3.0
+"""How long a step that is writing is waited for."""
 
 type Clock = Callable[[], datetime]
 
@@ -102,6 +108,7 @@ class Workspace:
             limits=limits,
         )
         broker.report = self.jobs.log.write
+        self._closed = False
 
     @classmethod
     async def open(cls, options: Options) -> Workspace:
@@ -131,13 +138,27 @@ class Workspace:
         )
 
     async def close(self) -> None:
-        """Cancel what runs, let a step that is writing finish, disconnect."""
-        self.data.closing()
-        await self.jobs.stop()
-        await self.broker.disconnect()
+        """Cancel what runs, let a step that is writing finish, disconnect. Closed twice is closed.
+
+        What does not end in time is left to end with the process, whose end may come at any moment
+        of a write: the catalog stays whole.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                self.data.closing()
+                await self.jobs.stop()
+                await self.broker.disconnect()
+                await asyncio.to_thread(self._release)
+        except TimeoutError:
+            logger.warning("closing took longer than %s s and was given up", CLOSING_S)
+
+    def _release(self) -> None:
         if self.broker.pacing is not None:
             self.broker.pacing.close()
-        await asyncio.to_thread(self.catalog.close)
+        self.catalog.close()
 
     def settings(self) -> Settings:
         """What the settings file says now, or said before where it cannot be used. Blocking."""

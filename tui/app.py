@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 REFRESH_S = 0.5
 SLOW_REFRESH_S = 3.0
-CLOSING_S = 5.0
 _MIDDLING_TO_FULL = 1_000
 """So many of Python's collections of young garbage come before it looks through all objects."""
 
@@ -172,12 +171,8 @@ class QuarterdeckApp(TypeaheadApp):
     async def on_unmount(self) -> None:
         if self._opening is not None:
             self._opening.cancel()
-        if self.workspace is None:
-            return
-        try:
-            await asyncio.wait_for(self.workspace.close(), CLOSING_S)
-        except TimeoutError:
-            logger.warning("closing took longer than %s s and was given up", CLOSING_S)
+        if self.workspace is not None:
+            await self.workspace.close()
 
     async def _open(self) -> None:
         try:

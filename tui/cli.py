@@ -15,9 +15,8 @@ from typing import NoReturn
 
 from catalog.errors import QuarterdeckError, WrongInput
 from core.options import Options
+from tui.ending import CANCELLED
 from tui.output import Output
-
-CANCELLED = 130
 
 
 def main() -> None:

@@ -93,3 +93,38 @@ async def test_a_fetch_that_waits_for_a_lost_gateway_ends_too(tmp_path: Path) ->
         await asyncio.wait_for(fetch.communicate(), 30)
         assert time.monotonic() - sent < ENDS_WITHIN_S
         assert fetch.returncode == 130
+
+
+STUCK = """
+import sys, time
+from pathlib import Path
+from core import workspace
+from core.options import Options
+from core.writing import write
+from tui import ending
+from tui.commands.invocation import Invocation
+from tui.output import Output
+
+workspace.CLOSING_S, ending.LATEST_S = 0.2, 0.5
+
+async def work(opened):
+    async def stuck(job):
+        def step(tell):
+            print("writing", flush=True)
+            time.sleep(600)
+        await write(step, job.report)
+    await opened.jobs.start("fetch", "a disk that hangs", stuck).wait()
+
+Invocation(Options(home=Path(sys.argv[1])), Output()).run(work)
+"""
+
+
+async def test_a_step_that_never_ends_does_not_hold_the_exit(tmp_path: Path) -> None:
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", STUCK, tmp_path), stdout=asyncio.subprocess.PIPE
+    )
+    assert command.stdout is not None
+    async with asyncio.timeout(60):
+        assert await command.stdout.readline() == b"writing\n"
+        command.send_signal(signal.SIGTERM)
+        assert await command.wait() == 130

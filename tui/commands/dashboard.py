@@ -14,6 +14,7 @@ from catalog.errors import WrongInput
 from core.home import Home
 from core.options import Options
 from tui.app import QuarterdeckApp
+from tui.ending import end_in_time
 from tui.logfile import LastingStream
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ async def _run_one(options: Options) -> QuarterdeckApp:
             low_bandwidth=options.low_bandwidth,
         )
         await app.run_async()
+        if app.next_profile is None:
+            end_in_time(app.failure.exit_code if app.failure else app.return_code or 0)
     return app
 
 

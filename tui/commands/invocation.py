@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from core.options import Options
+from tui.ending import CANCELLED, end_in_time
 from tui.logfile import log_to
 from tui.output import Output
 
@@ -46,7 +47,11 @@ class Invocation:
             # Not by raising SIGINT: a shell has it ignored in what a script runs beside itself.
             loop.add_signal_handler(number, task.cancel)
         async with open_workspace(self.options) as workspace:
-            return await work(workspace)
+            try:
+                return await work(workspace)
+            except asyncio.CancelledError:
+                end_in_time(CANCELLED)
+                raise
 
 
 @asynccontextmanager
