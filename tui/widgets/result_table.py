@@ -143,6 +143,7 @@ class ResultTable(FilteredView):
         if (sheet, empty) == (self._sheet, self._empty):
             return
         if sheet.columns != self._columns:
+            self._order = self._order and self._order.among(self._columns, sheet.columns)
             self.refresh(Region(0, 0, self.size.width, 1))
         self._sheet, self._empty = sheet, empty
         self._marked &= {row.key for row in sheet.rows} if self._marked else set()

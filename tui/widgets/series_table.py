@@ -27,9 +27,8 @@ _COLUMNS = (
     Column("health"),
     Column("size", number=True),
 )
-"""The last one is left out where the table is narrow."""
-
-_WIDE = 92
+_FOLDED = ("size", "from", "rows", "gaps")
+"""What is left out, one after the other, where an id would be cut else."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,15 +37,15 @@ _cell = lru_cache(5_000)(Cell)
 
 
 class Listed(NamedTuple):
-    """All series by their bar types, and the sheets of a wide and of a narrow table."""
+    """All series by their bar types, and the sheets that show them, each narrower than the one
+    before."""
 
     summaries: dict[str, SeriesSummary]
-    wide: Sheet
-    narrow: Sheet
+    sheets: tuple[Sheet, ...]
 
 
 class SeriesTable(ResultTable):
-    """Shows sizes too where it is wide enough. Dates of intraday bars are those of their
+    """Shows as many columns as leave the ids whole. Dates of intraday bars are those of their
     exchange."""
 
     BINDINGS: ClassVar[list[BindingType]] = named(
@@ -68,8 +67,9 @@ class SeriesTable(ResultTable):
 
     def _show_fitting(self, empty: str | None = None) -> None:
         if self._listed is not None:
-            wide = self.size.width >= _WIDE
-            self.show_sheet(self._listed.wide if wide else self._listed.narrow, empty=empty)
+            sheets, room = self._listed.sheets, self.scrollable_size.width
+            fitting = (sheet for sheet in sheets if sheet.width <= room)
+            self.show_sheet(next(fitting, sheets[-1]), empty=empty)
         elif empty is not None:
             self.show((), empty=empty)
 
@@ -81,11 +81,10 @@ def listed(summaries: Sequence[SeriesSummary], now: datetime, found: Mapping[str
     """
     by_name = {one.series.bar_type: one for one in summaries}
     rows = [Row(name, _cells(one, now, found.get(name, 0))) for name, one in by_name.items()]
-    return Listed(
-        by_name,
-        Sheet.of(_COLUMNS, rows),
-        Sheet.of(_COLUMNS[:-1], [Row(row.key, row.cells[:-1]) for row in rows]),
-    )
+    sheets = [Sheet.of(_COLUMNS, rows)]
+    for title in _FOLDED:
+        sheets.append(sheets[-1].without(title))
+    return Listed(by_name, tuple(sheets))
 
 
 def size_text(size: int) -> str:

@@ -73,6 +73,16 @@ class Sheet:
                 widths[at] = max(widths[at], len(cell.text))
         return cls(tuple(columns), tuple(rows), tuple(widths))
 
+    def without(self, title: str) -> Sheet:
+        """The same without the column of that title. Every row has a cell for each column."""
+        at = [column.title for column in self.columns].index(title)
+
+        def others[T](all_: tuple[T, ...]) -> tuple[T, ...]:
+            return all_[:at] + all_[at + 1 :]
+
+        rows = tuple(Row(row.key, others(row.cells)) for row in self.rows)
+        return Sheet(others(self.columns), rows, others(self.widths))
+
     @property
     def width(self) -> int:
         """How wide it is with nothing cut."""
@@ -89,6 +99,11 @@ class Order(NamedTuple):
     def sign(self) -> str:
         """What stands behind the title of the column."""
         return "▼" if self.descending else "▲"
+
+    def among(self, before: Sequence[Column], now: Sequence[Column]) -> Order | None:
+        """The order by the same column among others; None where it is not there."""
+        by = before[self.column] if self.column < len(before) else None
+        return Order(now.index(by), self.descending) if by in now else None
 
 
 def arranged(sheet: Sheet, words: Sequence[str], order: Order | None) -> tuple[Row, ...]:
