@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -254,9 +255,19 @@ def test_ctrl_c_ends_a_command_with_130(gateway_port: int, tmp_path: Path) -> No
     assert listed.summary["series"][0]["rows"] > 0
 
 
-def test_the_doctor_looks_at_everything_and_names_no_account(home: Path, gateway_port: int) -> None:
-    told = Shell(home, gateway_port).run("doctor", "--json")
+def test_the_doctor_looks_at_everything_and_names_no_account(
+    home: Path, gateway_port: int, tmp_path: Path
+) -> None:
+    own = shutil.copytree(home, tmp_path / "home")
+    shell, settings = Shell(own, gateway_port), own / "settings.toml"
+    settings.write_text("workers = 1\n")
+    told = shell.run("doctor", "--json")
     assert told.code == 0, told.err
     verdicts = {one["what"]: one["verdict"] for one in told.summary["findings"]}
     assert verdicts["Nautilus"] == verdicts["series"] == verdicts["broker"] == "ok"
     assert "DUSIM" not in told.out
+    settings.write_text("workers = 'many'\n")
+    told = shell.run("doctor")
+    assert told.code == 4
+    assert re.search(r"bad +settings .*line 1: workers", told.out)
+    assert "broker" in told.out, "the rest is looked at all the same"

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,8 +17,10 @@ import typer
 
 from catalog.errors import BrokerUnavailable, CatalogUnusable, QuarterdeckError
 from tui.commands.invocation import Invocation
+from tui.logfile import log_to
 
 if TYPE_CHECKING:
+    from core.settings import Home
     from core.workspace import Workspace
 
 LIBRARIES = ("nautilus_trader", "ib_async", "textual", "plotext", "pyarrow", "numpy")
@@ -35,8 +37,10 @@ class Finding:
 
 
 def doctor(context: typer.Context) -> None:
-    """Check terminal, folders, Nautilus and broker; names no account and no secret."""
+    """Check terminal, settings, folders, Nautilus and broker; names no account and no secret."""
     invocation: Invocation = context.obj
+    # Settings that cannot be used are one of its findings.
+    invocation = replace(invocation, options=replace(invocation.options, last_good=True))
 
     async def work(workspace: Workspace) -> int:
         findings = []
@@ -60,8 +64,9 @@ async def examine(workspace: Workspace) -> AsyncIterator[Finding]:
     yield Finding("libraries", "ok", ", ".join(f"{name} {version(name)}" for name in LIBRARIES))
     yield _terminal()
     yield await _nautilus()
+    yield await asyncio.to_thread(_settings, workspace.home)
+    yield Finding("log file", "ok", _told(log_to(workspace.home.logs)))
     for what, folder in (
-        ("settings", workspace.home.settings_file.parent),
         ("state", workspace.home.state),
         ("catalog", workspace.catalog.root),
     ):
@@ -102,8 +107,22 @@ def nautilus_version() -> str:
     return version("nautilus_trader")
 
 
+def _settings(home: Home) -> Finding:
+    from tui.remapping import load_settings
+
+    _, problem = load_settings(home)
+    if problem is not None:
+        return Finding("settings", "bad", f"{problem.reason}; the last good ones are used")
+    told = _told(home.settings_file)
+    return Finding("settings", "ok", told if home.settings_file.exists() else f"no {told} yet")
+
+
+def _told(path: Path) -> str:
+    return str(path).replace(str(Path.home()), "~")
+
+
 def _folder(what: str, folder: Path) -> Finding:
-    told = str(folder).replace(str(Path.home()), "~")
+    told = _told(folder)
     if not folder.exists():
         return Finding(what, "note", f"{told} does not exist yet")
     free = shutil.disk_usage(folder).free
