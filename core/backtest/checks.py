@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -47,7 +47,7 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
         if expiry is not None and expiry < data.interval[1]:
             yield (
                 f"{each.instrument_id} expires on {_day(expiry)}, inside the range: "
-                "what is held then stays at its last price"
+                "what is held then is closed at its last price"
             )
         if each.definition is not None and is_made_up(each.definition):
             yield (
@@ -69,13 +69,13 @@ def warnings_before(spec: RunSpec, data: RunData) -> Iterator[str]:
 def _about_fees(data: RunData) -> Iterator[str]:
     if any(each.definition is None for each in data.instruments):
         yield "fees are those of stocks where the instrument is synthetic"
-    for kind, currency in dict.fromkeys(map(_priced_as, data.instruments)):
+    for kind, currency in dict.fromkeys(map(_kind_of, data.instruments)):
         if (price := listed(kind, currency)) is not None and price.but:
             yield f"fees of {kind}s in {currency} are {price.but}"
 
 
-def _priced_as(each: InstrumentData) -> tuple[AssetKind, str]:
-    """What the fees of an instrument depend on."""
+def _kind_of(each: InstrumentData) -> tuple[AssetKind, str]:
+    """What the terms of an instrument depend on."""
     if each.definition is None:
         return "stock", SYNTHETIC_CURRENCY
     kind = asset_kind(str(each.definition["type"]), each.info.get("sec_type"))
@@ -117,13 +117,19 @@ def _refuse_untradable(each: InstrumentData, start: int) -> None:
         )
 
 
+_NEED_MARGIN: Mapping[AssetKind, str] = {
+    "future": "futures are held on margin",
+    "fx": "a pair is cash in two currencies, and this account has one",
+    "crypto": "a pair is cash in two currencies, and this account has one",
+}
+
+
 def _refuse_account(each: InstrumentData, spec: RunSpec) -> None:
-    if spec.account != "cash":
-        return
-    if asset_kind(str((each.definition or {}).get("type"))) == "future":
+    kind, _ = _kind_of(each)
+    if spec.account == "cash" and kind in _NEED_MARGIN:
         raise WrongInput(
             f"a cash account cannot hold {each.instrument_id}",
-            "futures are held on margin",
+            _NEED_MARGIN[kind],
             "choose --account margin",
         )
 
@@ -147,7 +153,7 @@ def _refuse_unknown_rates(spec: RunSpec, data: RunData) -> None:
 
 def _refuse_unpriced_fees(spec: RunSpec, data: RunData) -> None:
     for each in data.instruments:
-        kind, currency = _priced_as(each)
+        kind, currency = _kind_of(each)
         if spec.fees == "ibkr_fixed" and listed(kind, currency) is None:
             what = "an instrument of its kind" if kind == "other" else f"a {kind}"
             raise WrongInput(

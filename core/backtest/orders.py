@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nautilus_trader.common import Cache
@@ -45,11 +46,14 @@ def balances_of(account: Any) -> list[Balance]:
 
 
 def _in_order(cache: Cache) -> list[Any]:
-    # The id ends in the strategy's count of its orders: ...-X-2 comes before ...-X-10.
-    return sorted(
-        cache.orders(),
-        key=lambda order: (order.ts_init, int(str(order.client_order_id).rpartition("-")[2])),
-    )
+    return sorted(cache.orders(), key=lambda order: (order.ts_init, _number(order)))
+
+
+def _number(order: Any) -> float:
+    """The id ends in the strategy's count of its orders: ...-X-2 comes before ...-X-10. One with
+    which the engine closes what has expired has none, and comes last."""
+    count = str(order.client_order_id).rpartition("-")[2]
+    return int(count) if count.isdecimal() else math.inf
 
 
 def _fill(event: OrderFilled) -> Fill:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -218,7 +219,8 @@ def _about_orders(ended: Ended) -> Iterator[str]:
     if ended.held_back:
         yield f"orders not sent, as the strategy gave them while it warmed up: {ended.held_back}"
     orders = ended.orders
-    reasons = Counter(order.reason for order in orders if order.refused)
+    # What follows is of one order: its price, its id.
+    reasons = Counter(re.split(": | with ", order.reason)[0] for order in orders if order.refused)
     for reason, count in reasons.most_common(3):
         yield f"orders refused: {count}, {reason}"
     unanswered = sum(order.status == "SUBMITTED" for order in orders)

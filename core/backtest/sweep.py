@@ -13,6 +13,7 @@ from catalog.errors import WrongInput
 from core.backtest.longer import named_bars
 from core.backtest.metrics import LOWER_IS_BETTER, Metrics, check_metric
 from core.backtest.spec import RunSpec
+from core.strategies.parameters import check_bounds
 
 MOST_RUNS = 10_000
 _ID_LENGTH = 10
@@ -67,6 +68,8 @@ class SweepSpec:
 
         Raises `WrongInput` for no axis, one that is there twice, no workers, or too many runs.
         """
+        if self.workers is not None:
+            check_bounds("workers", self.workers, 1, None)
         names = [axis.name for axis in self.axes]
         count = 1
         for axis in self.axes:
@@ -80,8 +83,6 @@ class SweepSpec:
             problem = f"that is {count:,} runs, more than {MOST_RUNS:,}"
         elif any(named_bars({axis.name: one}) for axis in self.axes for one in axis.values):
             problem = "its runs share their bars: stored ones cannot be varied"
-        elif self.workers is not None and self.workers < 1:
-            problem = f"{self.workers} workers cannot run anything"
         if problem:
             raise WrongInput(
                 "this sweep cannot be run", problem, "name each parameter once: --grid NAME=VALUES"

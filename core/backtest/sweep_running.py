@@ -12,6 +12,7 @@ from typing import Self
 
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report
+from core.backtest.checks import refuse_unsound
 from core.backtest.currencies import with_cash
 from core.backtest.data import RunData
 from core.backtest.fingerprint import Fingerprint, data_hashes
@@ -120,7 +121,8 @@ async def run_sweep(
 
     A combination that was run before in the same sweep, on the same data and source, is taken as
     it is. One that is refused, fails or dies is told and leaves the others alone. Cancelling keeps
-    the runs that have ended. Raises `WrongInput` where all are refused, and what `prepare` raises.
+    the runs that have ended. Raises `WrongInput` where all are refused, for themselves or for their
+    data, and what `prepare` raises.
     """
     specs = sweep.specs()
     refused = await asyncio.to_thread(_refusals, specs, check)
@@ -128,6 +130,7 @@ async def run_sweep(
     if not sound:
         raise refused[0]
     data = await prepare(sound[0])
+    refuse_unsound(with_cash(sound[0], data.instruments), data)
     data = replace(data, hashes=await asyncio.to_thread(data_hashes, data))
     sweeping = _Sweeping(sweep, [with_cash(one, data.instruments) for one in specs], report)
     held = await asyncio.to_thread(sweeping.held, store, data, source)

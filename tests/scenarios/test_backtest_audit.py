@@ -146,6 +146,20 @@ async def test_an_instrument_that_an_import_made_up_is_called_synthetic(tmp_path
     assert any("an import made it up" in text for text in done.result.warnings)
 
 
+async def test_a_future_that_expires_is_closed_at_its_last_price_and_traded_no_more(
+    tmp_path: Path,
+) -> None:
+    """Bought at 5,000 and worth 50 a point, it expires half a minute after the close of 5,010."""
+    expiring = market.future(expiration_ns=market.START + 5 * market.MINUTE // 2)
+    bars = market.flat_bars([5_000, 5_010, 5_020, 5_030])
+    data = market.run_of(market.instrument(tmp_path, bars, expiring))
+    done = await run(tmp_path, data, "LLSS", 1, "ibkr_fixed")
+    assert [(fill.units, fill.price) for fill in done.fills] == [(1, 5_000), (-1, 5_010)]
+    assert done.metrics.end_equity == 100_000 + 50 * 10 - 2 * 2.25
+    assert done.result.warnings[0].endswith("is closed at its last price")
+    assert "orders refused: 2, Contract ESH4.CME has expired" in "".join(done.result.warnings)
+
+
 async def test_a_strategy_that_raises_ends_the_run_and_is_kept(tmp_path: Path) -> None:
     data = market.run_of(market.instrument(tmp_path, market.flat_bars(DIP), market.equity()))
     with pytest.raises(DataUnavailable) as failure:

@@ -120,8 +120,12 @@ async def test_a_cash_account_refuses_to_sell_short(tmp_path: Path) -> None:
     done = await run(tmp_path, one(tmp_path, FLAT), "LFS", account="cash")
     assert [fill.units for fill in done.fills] == [100, -100]
     assert any("Short selling not permitted" in order.reason for order in done.orders)
-    with pytest.raises(WrongInput, match="cash account cannot hold ESH4"):
-        await run(tmp_path, one(tmp_path, FLAT, market.future()), "L", account="cash")
+    assert (
+        "orders refused: 2, Short selling not permitted on a CASH account" in done.result.warnings
+    )
+    for definition in (market.future(), market.currency_pair()):
+        with pytest.raises(WrongInput, match=f"cash account cannot hold {definition['id']}"):
+            await run(tmp_path, one(tmp_path, FLAT, definition), "L", account="cash")
 
 
 @pytest.mark.parametrize(("size", "filled"), [(1_900, 1), (2_100, 0)])

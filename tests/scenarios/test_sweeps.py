@@ -153,3 +153,9 @@ async def test_a_sweep_of_nothing_that_can_run_is_refused(lab: Lab) -> None:
     with pytest.raises(WrongInput, match="no parameter 'speed'"):
         await lab.sweep(SweepSpec(lab.spec(), (Axis("speed", (1, 2)),)))
     assert lab.store.list() == []
+    index = market.equity("^SPX.CBOE", type="IndexInstrument")
+    held = market.instrument(lab.folder, market.walk(600), index)
+    lab.data = replace(lab.data, instruments=(held,))
+    with pytest.raises(WrongInput, match="cannot be traded"):
+        await lab.sweep(SweepSpec(lab.spec(), GRID))
+    assert (lab.store.list(), lab.ran) == ([], 0)
