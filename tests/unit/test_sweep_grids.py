@@ -64,7 +64,7 @@ def test_every_combination_is_a_run_and_the_last_axis_varies_first() -> None:
     ],
 )
 def test_a_sweep_that_cannot_be_is_refused(axes: tuple[Axis, ...], workers: int | None) -> None:
-    with pytest.raises(WrongInput, match="cannot be run|workers=0"):
+    with pytest.raises(WrongInput, match=r"cannot be run|workers=0"):
         SweepSpec(BASE, axes, workers).specs()
 
 
