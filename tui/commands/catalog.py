@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import DataUnavailable
-from catalog.origin import is_simulated
+from catalog.origin import Origin, is_simulated
 from catalog.series import Series
 from tui.commands.invocation import Invocation
 
 if TYPE_CHECKING:
     from catalog.instruments import Definition
     from catalog.listing import SeriesSummary
+    from catalog.store import Catalog
     from catalog.stretches import Coverage, State
     from core.workspace import Workspace
     from tui.output import Output
@@ -50,10 +51,9 @@ def list_series(context: typer.Context) -> None:
         _print_series(found, invocation.output)
         if not found:
             invocation.output.line("nothing stored yet; get some with: quarterdeck fetch")
-        _print_origin(workspace, invocation.output)
         invocation.output.summary(
             catalog=str(workspace.catalog.root),
-            origin=workspace.catalog.origin,
+            origin=await _tell_origin(workspace.catalog, invocation.output),
             series=[_record(one) for one in found],
         )
         return 0
@@ -110,7 +110,7 @@ def show(
         if told is not None:
             _print_coverage(told, wanted, output)
         _print_instrument(versions, aliases, output)
-        _print_origin(workspace, output)
+        await _tell_origin(catalog, output)
         output.summary(
             **_record(one),
             coverage=None if told is None else _coverage_record(told, wanted),
@@ -130,7 +130,7 @@ async def _show_instrument(instrument_id: str, workspace: Workspace, output: Out
     _print_series(held, output)
     output.line()
     _print_instrument(versions, aliases, output)
-    _print_origin(workspace, output)
+    await _tell_origin(catalog, output)
     output.summary(
         instrument_id=instrument_id,
         series=[_record(one) for one in held],
@@ -154,9 +154,12 @@ def _print_series(found: Sequence[SeriesSummary], output: Output) -> None:
     )
 
 
-def _print_origin(workspace: Workspace, output: Output) -> None:
-    if is_simulated(workspace.catalog.origin):
+async def _tell_origin(catalog: Catalog, output: Output) -> Origin | None:
+    """What kind of bars the catalog holds; simulated ones are called so."""
+    origin = await asyncio.to_thread(lambda: catalog.origin)
+    if is_simulated(origin):
         output.line("SIMULATED data: no real market ever had these prices")
+    return origin
 
 
 def _print_coverage(told: Coverage, series: Series, output: Output) -> None:
