@@ -54,7 +54,8 @@ async def prepare(
     used.
     """
     # Before anything is fetched.
-    await asyncio.to_thread(library.check, spec.strategy, spec.parameters, len(spec.instruments))
+    markets = len(spec.instruments)
+    await asyncio.to_thread(library.check, spec.strategy, spec.parameters, markets, spec.bars)
     gathering = Gathering(spec, catalog, session, clock, report)
     found = [await gathering.instrument(typed_id) for typed_id in spec.instruments]
     intervals = [interval for _, interval in found]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from catalog import workers
 from catalog.errors import QuarterdeckError, WrongInput
+from catalog.series import BarSpec
 from core.strategies import parameters_of, strategy_names, unknown
 from core.strategies.parameters import StrategyInfo
 from core.strategies.shipped import STRATEGIES, info_of
@@ -76,8 +77,8 @@ class Library:
             parameters_of(name, read)
         return read
 
-    def check(self, name: str, given: Mapping[str, object], markets: int) -> None:
-        """Let the strategy itself look at parameters and number of instruments, in a worker.
+    def check(self, name: str, given: Mapping[str, object], markets: int, bars: BarSpec) -> None:
+        """Let the strategy itself look at parameters, number of instruments and bars, in a worker.
 
         Raises `WrongInput` for what it cannot work with, else as `find`.
         """
@@ -85,7 +86,8 @@ class Library:
         info.refuse_count(markets)
         read = self.read(name, given)
         if name not in STRATEGIES:
-            workers.run_blocking(_check, info.name, read, self.folders, markets, timeout=_IMPORT_S)
+            about = info.name, read, self.folders, markets, bars
+            workers.run_blocking(_check, *about, timeout=_IMPORT_S)
 
     def _of_file(self, file: Path) -> tuple[StrategyInfo, ...]:
         try:
@@ -117,10 +119,16 @@ def _describe(module: str, folders: Sequence[Path]) -> tuple[StrategyInfo, ...]:
     return describe_module(module, folders)
 
 
-def _check(name: str, given: Mapping[str, object], folders: Sequence[Path], markets: int) -> None:
+def _check(
+    name: str,
+    given: Mapping[str, object],
+    folders: Sequence[Path],
+    markets: int,
+    bars: BarSpec,
+) -> None:
     from core.strategies.loading import check
 
-    check(name, given, folders, markets)
+    check(name, given, folders, markets, bars)
 
 
 def _strategy_files(folder: Path) -> Sequence[Path]:

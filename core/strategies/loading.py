@@ -183,8 +183,15 @@ def describe_module(module_name: str, folders: Sequence[Path]) -> tuple[Strategy
         ) from error
 
 
-def check(name: str, given: Mapping[str, object], folders: Sequence[Path], markets: int) -> None:
-    """Configure the strategy for so many made-up markets. Raises `WrongInput` as `instances`."""
+def check(
+    name: str,
+    given: Mapping[str, object],
+    folders: Sequence[Path],
+    markets: int,
+    bars: BarSpec,
+) -> None:
+    """Configure the strategy for so many made-up markets with such bars. Raises `WrongInput` as
+    `instances`."""
     from nautilus_trader.model import Currency, Equity, Price, Symbol
 
     made_up = []
@@ -192,7 +199,7 @@ def check(name: str, given: Mapping[str, object], folders: Sequence[Path], marke
         instrument_id = InstrumentId.from_str(f"MARKET{number}.SIM")
         usd, tick = Currency.from_str("USD"), Price.from_str("0.01")
         instrument = Equity(instrument_id, Symbol(f"MARKET{number}"), usd, 2, tick, 0, 0)
-        bar_type = BarType.from_str(f"{instrument_id}-1-MINUTE-LAST-EXTERNAL")
+        bar_type = BarType.from_str(Series(str(instrument_id), bars).bar_type)
         made_up.append(Market(instrument, bar_type, Decimal(100_000)))
     loaded = load(name, folders)
     loaded.instances(given, made_up, lambda _: loaded.kind)
@@ -305,6 +312,12 @@ def _chosen(name: str, kind: str, text: str, market: Market) -> Any:
             return BarType.from_str(f"{market.instrument.id}-{text}")
         base = Series.from_bar_type(own).spec
         wanted = BarSpec.parse(text)
+        if wanted.nanos < base.nanos or (wanted.intraday and wanted.nanos % base.nanos):
+            raise WrongInput(
+                f"{name}={text} cannot be made of {base} bars",
+                "made bars are a multiple of those of the run",
+                f"run on shorter bars, or name stored ones: {name}={text}-EXTERNAL",
+            )
         made_of = f"{base.step}-{base.unit}-EXTERNAL"
         return BarType.from_str(f"{market.instrument.id}-{wanted}-INTERNAL@{made_of}")
     except ValueError as error:

@@ -131,6 +131,8 @@ async def test_a_sweep_shares_both_and_varies_neither(workspace: Workspace) -> N
         ("MSFT.NASDAQ-1-DAY-LAST-EXTERNAL", "which is not in the run", 1),
         ("1-DYA-LAST-EXTERNAL", "is not a bar type", 0),
         ("AAPL.NASDAQ-5-MINUTE-LAST-INTERNAL", "of which this run has no bars", 1),
+        ("30-SECOND-LAST", "cannot be made of 1-MINUTE-LAST bars", 1),
+        ("90-SECOND-LAST", "cannot be made of 1-MINUTE-LAST bars", 1),
     ],
 )
 async def test_bars_that_a_run_cannot_have_are_refused_in_words(

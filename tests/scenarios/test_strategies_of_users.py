@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import QuarterdeckError, WrongInput
+from catalog.series import BarSpec
 from core.strategies.library import Library
 from tests.scenarios.user_strategies import PLAIN, write
 
@@ -66,7 +67,7 @@ def test_values_are_checked_as_one_types(
 
 def test_too_few_instruments_are_refused(folder: Path) -> None:
     with pytest.raises(WrongInput, match="trades 2 instruments together"):
-        Library().check("pairs_spread", {}, 1)
+        Library().check("pairs_spread", {}, 1, BarSpec(1, "MINUTE"))
 
 
 def test_a_configuration_that_refuses_its_values_is_told_before_the_run(folder: Path) -> None:
@@ -92,9 +93,9 @@ def test_a_configuration_that_refuses_its_values_is_told_before_the_run(folder: 
         """,
     )
     library = Library([folder])
-    library.check("picky", {"high": 9}, 1)
+    library.check("picky", {"high": 9}, 1, BarSpec(1, "MINUTE"))
     with pytest.raises(WrongInput) as refusal:
-        library.check("picky", {"low": 5}, 1)
+        library.check("picky", {"low": 5}, 1, BarSpec(1, "MINUTE"))
     first, place = refusal.value.reason.splitlines()
     assert first == "ValueError: low must stay below high"
     assert place.endswith('in __post_init__: raise ValueError("low must stay below high")')
