@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from typing import cast
 
-from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
 from textual.events import Event, Key, Paste
 from textual.message import Message
+
+from tui.driver import KeyDriver
 
 _ROUNDS = 3
 """A key may end as a message of a widget, and that as one of its form, before the focus moves."""
 
 _LOST_S = 1.0
 """A follower that never came home, its widget being gone, holds up the next key no longer."""
-
-
-_SEQUENCES = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
-for _digit in "0123456789":  # signs such as ™ on some Macs; here escape and the number of a screen
-    _SEQUENCES.pop(f"\x1b{_digit}", None)
 
 
 class Followed(Message):
@@ -37,7 +31,7 @@ class TypeaheadApp(App[None]):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(driver_class=KeyDriver)
         self._typed: deque[Event] = deque()
         self._rounds = 0
         self._handed_out_at = 0.0
@@ -46,7 +40,7 @@ class TypeaheadApp(App[None]):
         if not isinstance(event, Key | Paste) or event.is_forwarded:
             await super().on_event(event)
             return
-        self._typed.extend(self._told_apart(event))
+        self._typed.append(event)
         if not self._rounds or self._now() - self._handed_out_at > _LOST_S:
             await self._hand_out()
 
@@ -76,21 +70,6 @@ class TypeaheadApp(App[None]):
         if isinstance(event, Key) and self.focused is not None:
             return self.focused.check_consume_key(event.key, event.character)
         return isinstance(event, Paste)
-
-    def _told_apart(self, event: Event) -> Iterator[Event]:
-        """Escape and a letter for what a terminal calls alt and a letter, unless that is a key.
-
-        Both are sent as the same bytes, and a slow line joins two keys in one piece.
-        """
-        if (
-            isinstance(event, Key)
-            and event.key.startswith("alt+")
-            and event.character
-            and event.key not in self.screen.active_bindings
-        ):
-            yield Key("escape", "\x1b")
-            event = Key(event.character, event.character)
-        yield event
 
     @staticmethod
     def _now() -> float:

@@ -87,7 +87,8 @@ def mend_and_fetch(shown: Terminal) -> None:
     shown.shows("AAPL IBM 1-MINUTE-LAST", "done", "1,170", "? help")
     shown.resize(80, 24)
     shown.shows("AAPL IBM 1-MINUTE-LAST", "1,170")
-    shown.press("2jju", "IBM.NYSE", "780")
+    shown.press("2", "GDX.ARCA", "IBM.NYSE", "780")
+    shown.press("gju")
     shown.gone("stale", "DAMAGED")
 
 
@@ -102,7 +103,7 @@ def change_a_parameter_and_compare(shown: Terminal) -> None:
     shown.press("e" + TAB + "5" + ENTER, "─ sma_crossover 5/20")
     shown.press("g  c", "gain of each run", "! fast_period")
     shown.press(ESCAPE, "2 marked")
-    shown.press(ESCAPE)
+    shown.press(ESCAPE + "t")  # in one piece, as a slow line joins them
     shown.gone("2 marked")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textual._xterm_parser import XTermParser
+import pytest
 from textual.events import Key, Paste
 
 from core.settings import Settings
 from tests.tui.deck import Deck, deck
+from tui.driver import KeyParser
 
 
 def burst(shown: Deck, *keys: str) -> None:
@@ -52,13 +53,35 @@ async def test_a_paste_keeps_to_the_order(tmp_path: Path) -> None:
         await shown.shows("AAPL IBM GDX")
 
 
-async def test_escape_and_a_number_that_a_slow_line_joined_are_two_keys(tmp_path: Path) -> None:
-    async with deck(tmp_path) as shown:
-        await shown.press("3", "n")
-        terminal = XTermParser()
-        for key in (*terminal.feed("\x1b2"), *terminal.feed("")):
-            shown.app.post_message(key)
-        await shown.shows("─ Series ")
+@pytest.mark.parametrize(
+    ("pieces", "keys"),
+    [
+        (["\x1b\r"], "escape enter"),
+        (["\x1b4"], "escape 4"),
+        (["\x1bf\x1b/ibm\r"], "escape f escape slash i b m enter"),
+        (["\x1bO"], "escape O"),
+        (["\x1b\x1b\x1b:"], "escape escape escape colon"),
+        (["\x1b", "j"], "escape j"),  # sooner after each other than one key is told from two
+        (["\x1b", "[A"], "up"),  # one key, torn apart by the line
+        (["\x1b[", "A\x1bOB"], "up down"),
+        (["\x1b\x1b[A"], "escape up"),
+        (["\x1b[106;3u"], "alt+j"),  # from a terminal that tells them apart itself
+    ],
+)
+def test_escape_is_a_key_of_its_own(pieces: list[str], keys: str) -> None:
+    parser = KeyParser()
+    read = [one for piece in pieces for one in (*parser.feed(piece), *parser.tick())]
+    assert " ".join(one.key for one in read if isinstance(one, Key)) == keys
+
+
+def test_an_escape_after_which_nothing_comes_is_a_key_in_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parser = KeyParser()
+    assert [*parser.feed("x\x1b"), *parser.tick()][1:] == []
+    monkeypatch.setattr("textual.constants.ESCAPE_DELAY", 0.0)
+    assert [one.key for one in parser.tick() if isinstance(one, Key)] == ["escape"]
+    assert [*parser.tick()] == []
 
 
 async def test_what_is_closed_by_a_key_does_not_hold_up_the_next_one(tmp_path: Path) -> None:
