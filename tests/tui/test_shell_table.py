@@ -58,6 +58,22 @@ def names(shown: Deck) -> list[str]:
     return [found for line in shown.text.splitlines() for found in HELD if f"{found} " in line]
 
 
+async def test_a_number_is_whole_or_left_out_and_a_title_tells_of_more() -> None:
+    rows = [Row("GDX.ARCA", tuple(map(Cell, ("GDX.ARCA", "23,790", "1,318.25", "as typed by me"))))]
+    columns = (*COLUMNS, Column("price", number=True), Column("note"))
+    async with table([]) as (shown, view):
+        view.show(rows, *columns)
+        for width, line in (
+            (60, "instrument                  rows     price  note"),
+            (40, "inst…ent    rows     price  note"),
+            (26, "inst…ent    rows …"),
+            (13, "inst…ent …"),
+        ):
+            await shown.pilot.resize_terminal(width, 14)
+            await shown.until(lambda line=line: shown.text.lstrip().startswith(line), line)
+            assert ("1,318.25" in shown.text) == ("price" in line)
+
+
 async def test_slash_filters_as_one_types_and_escape_clears() -> None:
     async with held() as (shown, _):
         await shown.press("slash", *"nas")

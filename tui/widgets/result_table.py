@@ -28,6 +28,7 @@ from tui.widgets.table import (
     Sheet,
     arranged,
     cut_in_the_middle,
+    fitted,
     gain,
 )
 
@@ -263,7 +264,8 @@ class ResultTable(FilteredView):
         titles = [column.title for column in self._columns]
         if self._order is not None and self._order.column < len(titles):
             titles[self._order.column] += self._order.sign
-        return self._line([Cell(title) for title in titles], style)
+        more = " …" if len(self._widths) < len(titles) else ""
+        return [*self._line([Cell(title) for title in titles], style), Segment(more, style)]
 
     def _sort_by(self, order: Order | None) -> None:
         self._order = order
@@ -309,7 +311,7 @@ class ResultTable(FilteredView):
         if len(old) != len(new):
             return 0, self.size.width
         ends = list(accumulate(width + GAP for width in self._widths))
-        changed = [at for at, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
+        changed = [at for at in range(min(len(ends), len(old))) if old[at] != new[at]]
         if not changed:  # what the row stands for differs: its mark may
             return 0, self.size.width
         start = ends[changed[0]] - self._widths[changed[0]] - GAP
@@ -327,7 +329,8 @@ class ResultTable(FilteredView):
         return sheet if sheet.width <= room < wide.width else wide
 
     def _fit(self) -> None:
-        """Give the flexible column what the others leave."""
+        """Give the flexible column what the others leave, and leave out what there is no room
+        for."""
         widths = list(self._sheet.widths)
         if self._order is not None and self._order.column < len(widths):
             title = self._columns[self._order.column].title
@@ -336,7 +339,7 @@ class ResultTable(FilteredView):
             if column.flexible:
                 others = sum(widths) - widths[at] + GAP * len(widths)
                 widths[at] = max(self.scrollable_size.width - others, 8)
-        self._widths = widths
+        self._widths = fitted(self._columns, widths, self.scrollable_size.width)
         told = self.size.height - self.rows_in_view
         height = len(self._rows) + self._title_lines + told
         self.virtual_size = Size(self.scrollable_size.width, height)
@@ -344,8 +347,8 @@ class ResultTable(FilteredView):
     def _line(self, cells: Sequence[Cell], plain: Style) -> list[Segment]:
         segments = [Segment("  ", plain)]
         whole = len(cells) == len(self._columns)
-        fitted = cells if whole else cells[:-1]
-        for column, width, cell in zip(self._columns, self._widths, fitted, strict=False):
+        own = cells if whole else cells[:-1]
+        for column, width, cell in zip(self._columns, self._widths, own, strict=False):
             text = cut_in_the_middle(cell.text, width)
             text = text.rjust(width) if column.number else text.ljust(width)
             segments += [Segment(text, self._toned(cell, plain)), Segment(" " * GAP, plain)]

@@ -123,7 +123,7 @@ _FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def _names(metric: str) -> Sequence[str]:
-    """The metric, then the others: at 80 columns the last ones are cut."""
+    """The metric, then the others: at 80 columns there is no room for the last ones."""
     return list(dict.fromkeys([metric, *_FIGURES]))
 
 

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 GAP = 2
 """Cells of the screen before each column."""
+
+_LEAST = 4
+"""In fewer cells than these a text is not cut but left out."""
+
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 
 
@@ -124,6 +128,18 @@ def arranged(sheet: Sheet, words: Sequence[str], order: Order | None) -> tuple[R
     known.sort(key=lambda pair: pair[0], reverse=order.descending)
     unknown = [row for value, row in valued if value is None]
     return (*(row for _, row in known), *unknown)
+
+
+def fitted(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[int]:
+    """The widths of the first columns, for as many as there is room for. The last of them is cut
+    where it is a text; a number is whole or left out, as half a number is another number."""
+    found: list[int] = []
+    for column, width in zip(columns, widths, strict=True):
+        left = room - sum(found) - GAP * (len(found) + 1)
+        if left < width and (column.number or left < _LEAST) and found:
+            break
+        found.append(min(width, max(left, _LEAST)))
+    return found
 
 
 def gain(value: float | None, text: str) -> Cell:
