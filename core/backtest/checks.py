@@ -151,14 +151,22 @@ def _refuse_unknown_rates(spec: RunSpec, data: RunData) -> None:
         )
 
 
+_IN_WORDS: Mapping[AssetKind, str] = {
+    "stock": "a stock",
+    "future": "a future",
+    "fx": "a pair of currencies",
+    "crypto": "crypto",
+    "other": "an instrument of its kind",
+}
+
+
 def _refuse_unpriced_fees(spec: RunSpec, data: RunData) -> None:
     for each in data.instruments:
         kind, currency = _kind_of(each)
         if spec.fees == "ibkr_fixed" and listed(kind, currency) is None:
-            what = "an instrument of its kind" if kind == "other" else f"a {kind}"
             raise WrongInput(
                 f"ibkr_fixed has no price for {each.instrument_id}",
-                f"what IBKR charges for {what} in {currency} is not in the list",
+                f"what IBKR charges for {_IN_WORDS[kind]} in {currency} is not in the list",
                 "choose --fees zero, or --fees per_contract:AMOUNT",
             )
 
