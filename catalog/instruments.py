@@ -1,4 +1,4 @@
-"""Instrument definitions on disk: written by Nautilus' own encoder, read with pyarrow.
+"""Instrument definitions on disk, read with pyarrow.
 
 A definition is what Nautilus' `to_dict()` gives. Each version is a file of its own, named by its
 `ts_init`.
@@ -114,26 +114,6 @@ def definition_path(definition: Definition) -> Path:
     return (
         Path("data") / _FOLDERS[kind] / folder_name(str(definition["id"])) / file_name(stamp, stamp)
     )
-
-
-def encode(definition: Definition, folder: str) -> Definition:
-    """Write the instrument with Nautilus' encoder into the catalog at `folder`, and give the
-    definition as Nautilus understands it. Runs in a worker process.
-
-    Raises `WrongInput` when Nautilus refuses the definition.
-    """
-    from nautilus_trader import model
-    from nautilus_trader.persistence import ParquetDataCatalog
-
-    try:
-        instrument = getattr(model, definition["type"]).from_dict(definition)
-        ParquetDataCatalog(folder).write_instruments([instrument])
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise WrongInput(
-            f"{definition.get('id')} cannot be stored", f"Nautilus refuses its definition: {error}"
-        ) from error
-    understood: Definition = instrument.to_dict()
-    return understood
 
 
 def read_definitions(path: Path) -> list[Definition]:

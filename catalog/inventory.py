@@ -47,6 +47,17 @@ class Inventory:
         content = self.folder(series_folder(series))
         return tuple(file for file in content.files if file.series == series)
 
+    def precisions(self, instrument_id: str) -> dict[Series, int]:
+        """The price precision of each series of an instrument that has readable files."""
+        prefix = folder_name(instrument_id) + "-"
+        return {
+            file.series: file.price_precision
+            for name in subfolders(self._root / BARS)
+            if name.startswith(prefix)
+            for file in self.folder(BARS / name).files
+            if file.series.instrument_id == instrument_id
+        }
+
     def sound_files(self, series: Series) -> list[BarFile]:
         """The files of a series, by first stamp.
 
@@ -133,16 +144,6 @@ class Inventory:
             for definition in self._definitions_in(folder):
                 ids.add(str(definition["id"]))
         return sorted(ids)
-
-    def has_series(self, instrument_id: str) -> bool:
-        """Whether there are bars of an instrument, of any kind."""
-        prefix = folder_name(instrument_id) + "-"
-        return any(
-            file.series.instrument_id == instrument_id
-            for name in subfolders(self._root / BARS)
-            if name.startswith(prefix)
-            for file in self.folder(BARS / name).files
-        )
 
     def origin(self) -> str | None:
         """What the first file that tells its origin says."""

@@ -6,7 +6,6 @@ Nautilus' own migration stops at futures and options, and takes overlapping file
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from catalog import workers
 from catalog.appending import merge
 from catalog.columns import BarColumns, concat
 from catalog.errors import QuarterdeckError, WrongInput
 from catalog.events import Event, Level, Report, ignore
 from catalog.files import Asked, damaged
 from catalog.importing import answered_spans
-from catalog.instruments import CLASS_FOLDERS, Definition, contract_id, encode, usual_hours
+from catalog.instrument_encoding import encode
+from catalog.instruments import CLASS_FOLDERS, Definition, contract_id, usual_hours
 from catalog.inventory import subfolders
 from catalog.layout import NANOS_PER_DAY
 from catalog.legacy import LEGACY_BARS, read_legacy
@@ -198,8 +197,7 @@ class _Migrating:
         lost = (f"2.x instruments have no fees: {', '.join(fees)} dropped",) if fees else ()
         try:
             if self._dry_run:
-                with tempfile.TemporaryDirectory() as folder:
-                    workers.run_blocking(encode, definition, folder)
+                encode(definition)
             else:
                 self._catalog.store_instrument(definition, origin="real")
         except QuarterdeckError as error:

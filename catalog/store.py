@@ -7,8 +7,6 @@ wait.
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Self, cast
 
 import numpy as np
 
-from catalog import coverage, workers
+from catalog import coverage
 from catalog.appending import Append, BarsPersisted, merge, refuse_mixing
 from catalog.columns import BarColumns
 from catalog.commit import finish_left_over, writing
@@ -25,13 +23,13 @@ from catalog.errors import WrongInput
 from catalog.events import Report, ignore
 from catalog.exchange import Transaction
 from catalog.files import Asked, Origin, damaged, read
+from catalog.instrument_encoding import Encoded, encode
 from catalog.instruments import (
     Definition,
     InstrumentStored,
     InstrumentUnchanged,
     contract_id,
     definition_path,
-    encode,
     read_definitions,
     same_instrument,
     usual_hours,
@@ -119,7 +117,7 @@ class Catalog:
     def alias(self, typed: str) -> str | None:
         """The canonical id of what somebody typed: itself when it is stored, else what it was
         found to mean, else None."""
-        if self._inventory.definitions(typed) or self._inventory.has_series(typed):
+        if self._inventory.definitions(typed) or self._inventory.precisions(typed):
             return typed
         found = self._ledger.alias(typed) or self._ledger.alias(typed.upper())
         return found[0] if found else None
@@ -162,37 +160,39 @@ class Catalog:
         return self._listing.instrument_ids()
 
     def store_instrument(
-        self, definition: Definition, *, origin: Origin, report: Report = ignore
+        self,
+        definition: Definition,
+        *,
+        origin: Origin,
+        encoded: Encoded | None = None,
+        report: Report = ignore,
     ) -> bool:
-        """Store a definition as a new version, unless the stored one says the same.
+        """Store a definition as a new version, unless the stored one says the same; `encoded` where
+        that was asked for before. Read back, then renamed in. True when a version was written.
+        Raises as `encoded_instrument`."""
+        encoded = encoded or self.encoded_instrument(definition, origin=origin)
+        path = self._publish_instrument(encoded, origin) if encoded is not None else None
+        name = str(definition["id"])
+        report(InstrumentStored(name, path) if path else InstrumentUnchanged(name))
+        return path is not None
 
-        Written by Nautilus' own encoder in a worker process, read back, then renamed in. A version
-        is always later than the one before. True when a version was written. Raises `WrongInput`
-        for another origin, another contract of the same id, or what Nautilus refuses.
-        """
-        instrument_id = str(definition["id"])
+    def encoded_instrument(self, definition: Definition, *, origin: Origin) -> Encoded | None:
+        """What `store_instrument` has to write, None where the stored definition says the same. A
+        version is later than the one before. Raises `WrongInput` for another origin, another
+        contract of the same id, or what Nautilus refuses."""
         self.require_writable()
         self.require_origin(origin)
-        definition_path(definition)  # refuses what Nautilus does not know, before anything starts
-        stored = self.instrument(instrument_id)
+        stored = self.instrument(str(definition["id"]))
         if stored is not None:
-            self._require_contract(instrument_id, contract_id(definition))
+            self._require_contract(stored["id"], contract_id(definition))
             later = max(int(definition["ts_init"]), int(stored["ts_init"]) + 1)
             definition = {**definition, "ts_init": later}
-        if stored is None or not same_instrument(stored, definition):
-            with tempfile.TemporaryDirectory() as folder:
-                definition = workers.run_blocking(encode, definition, folder)
-                encoded = (Path(folder) / definition_path(definition)).read_bytes()
-            path = self._publish_instrument(definition, encoded, origin)
-            if path is not None:
-                report(InstrumentStored(instrument_id, path))
-                return True
-        report(InstrumentUnchanged(instrument_id))
-        return False
+            if same_instrument(stored, definition):
+                return None
+        return encode(definition)
 
-    def _publish_instrument(
-        self, definition: Definition, encoded: bytes, origin: Origin
-    ) -> Path | None:
+    def _publish_instrument(self, encoded: Encoded, origin: Origin) -> Path | None:
+        definition = encoded.definition
         target = self.root / definition_path(definition)
         with writing(self.root) as staging:
             self.require_origin(origin)
@@ -200,16 +200,19 @@ class Catalog:
             if stored is not None and same_instrument(stored, definition):
                 return None
             staged = staging.folder / target.name
-            staged.write_bytes(encoded)
+            staged.write_bytes(encoded.content)
             if read_definitions(staged) != [definition]:
                 raise damaged(staged, "the instrument written does not read back")
             staging.publish(staged, target)
-            digest = hashlib.sha256(encoded).hexdigest()
-            self._ledger.remember_instrument_hash(target.relative_to(self.root), digest)
+            self._ledger.remember_instrument_hash(target.relative_to(self.root), encoded.sha256)
             self._ledger.remember_fact("origin", origin)
         return target
 
     # Bars
+
+    def precisions(self, instrument_id: str) -> dict[Series, int]:
+        """The price precision of each series of an instrument that has files."""
+        return self._inventory.precisions(instrument_id)
 
     def store_bars(
         self,

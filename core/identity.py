@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.errors import DataUnavailable
 from catalog.events import Report, ignore
+from catalog.instrument_encoding import Encoded
 from catalog.instruments import Definition, contract_id
 from catalog.ledger_rows import NameSource
 from catalog.origin import Origin, is_adjusted, origin_of
@@ -109,7 +110,14 @@ class InstrumentLookup:
                 now_ns=int(self._clock().timestamp()) * NANOS_PER_SECOND,
                 simulated=simulated,
             )
-            stored = await write(lambda tell: self._store(fresh, resolved, tell), self._report)
+            wanted = await asyncio.to_thread(self._named, fresh, resolved)
+            # Before the writers' turn: those of several lookups are encoded together.
+            encoded = await asyncio.to_thread(
+                self._catalog.encoded_instrument, wanted, origin=self.origin
+            )
+            stored = await write(
+                lambda tell: self._store(wanted, encoded, resolved, tell), self._report
+            )
             self._know(stored)
             self._resolved = resolved
         return self._resolved
@@ -126,16 +134,23 @@ class InstrumentLookup:
         stored = self._catalog.instrument(known) if known else None
         return stored if stored and "con_id" in (stored.get("info") or {}) else None
 
-    def _store(self, fresh: Definition, resolved: Resolved, report: Report) -> Definition:
+    def _named(self, fresh: Definition, resolved: Resolved) -> Definition:
+        """The definition under the id it is stored by."""
         con_id = contract_id(fresh)
+        # A renamed contract keeps its folder: the id it was first stored under goes on.
+        known = self._catalog.alias(f"CONID:{con_id}") if con_id is not None else None
+        return as_fine_as_stored(self._catalog, {**fresh, "id": known or resolved.instrument_id})
+
+    def _store(
+        self, definition: Definition, encoded: Encoded | None, resolved: Resolved, report: Report
+    ) -> Definition:
+        con_id, name = contract_id(definition), str(definition["id"])
         names: dict[str, NameSource] = {resolved.instrument_id: "broker"}
         if con_id is not None:
             names[f"CONID:{con_id}"] = "broker"
-        # A renamed contract keeps its folder: the id it was first stored under goes on.
-        known = self._catalog.alias(f"CONID:{con_id}") if con_id is not None else None
-        name = known or resolved.instrument_id
-        definition = as_fine_as_stored(self._catalog, {**fresh, "id": name})
-        if self._catalog.store_instrument(definition, origin=self.origin, report=report):
+        if self._catalog.store_instrument(
+            definition, origin=self.origin, encoded=encoded, report=report
+        ):
             refine(self._catalog, definition, report)
         for called, source in {_key(self.typed_id): "typed", **names}.items():
             if called != name:

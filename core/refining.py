@@ -37,11 +37,10 @@ def refine(catalog: Catalog, definition: Definition, report: Report) -> None:
     """Rewrite the series of an instrument that hold fewer decimals than its definition has, each
     as one change. Their prices stay the same. Blocking."""
     precision = int(definition["price_precision"])
-    for held in catalog.list_series():
-        coarser = held.price_precision < precision
-        if held.series.instrument_id == definition["id"] and held.has_instrument and coarser:
-            _refine(catalog, held.series, precision)
-            report(SeriesRefined(held.series, held.price_precision, precision))
+    for series, held in catalog.precisions(str(definition["id"])).items():
+        if held < precision:
+            _refine(catalog, series, precision)
+            report(SeriesRefined(series, held, precision))
 
 
 def as_fine_as_stored(catalog: Catalog, definition: Definition) -> Definition:
