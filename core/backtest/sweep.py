@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -58,8 +59,12 @@ class SweepSpec:
 
     @property
     def id(self) -> str:
-        """The same for the same sweep: asked again, it goes on where it stopped."""
-        asked = [self.base.to_json(), [[axis.name, axis.values] for axis in self.axes]]
+        """The same for the same sweep, whatever its base had for what it varies: asked again, it
+        goes on where it stopped."""
+        varied = {axis.name for axis in self.axes}
+        fixed = {name: one for name, one in self.base.parameters.items() if name not in varied}
+        base = replace(self.base, parameters=fixed).to_json()
+        asked = [base, [[axis.name, axis.values] for axis in self.axes]]
         text = json.dumps(asked, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH]
 
@@ -132,8 +137,13 @@ class SweepResult:
         return ranked(self.runs, metric)
 
 
-def ranked(runs: tuple[SweepRun, ...] | list[SweepRun], metric: str) -> list[SweepRun]:
+def ranked(runs: Sequence[SweepRun], metric: str) -> list[SweepRun]:
     """As `SweepResult.ranked`, also while a sweep runs."""
+    return sorted(runs, key=place_by(metric))
+
+
+def place_by(metric: str) -> Callable[[SweepRun], tuple[bool, bool, float, float]]:
+    """What runs are ranked by. Raises `WrongInput` for a metric that does not exist."""
     check_metric(metric)
     sign = 1 if metric in LOWER_IS_BETTER else -1
 
@@ -143,7 +153,7 @@ def ranked(runs: tuple[SweepRun, ...] | list[SweepRun], metric: str) -> list[Swe
         value: Any = getattr(run.metrics, metric)
         return False, value is None, sign * (value or 0.0), -run.metrics.total_return
 
-    return sorted(runs, key=place)
+    return place
 
 
 def _list(text: str) -> tuple[Value, ...]:

@@ -72,6 +72,8 @@ def test_the_same_sweep_has_the_same_id_however_many_workers_run_it() -> None:
     sweep = SweepSpec(BASE, (Axis("fast", (5, 10)),))
     assert replace(sweep, workers=1).id == sweep.id
     assert replace(sweep, axes=(Axis("fast", (5, 15)),)).id != sweep.id
+    around_another_run = replace(BASE, parameters={**BASE.parameters, "fast": 99})
+    assert replace(sweep, base=around_another_run).id == sweep.id
     assert replace(sweep, base=replace(BASE, cash="5000 USD")).id != sweep.id
 
 

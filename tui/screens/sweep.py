@@ -23,6 +23,7 @@ from tui.screens.base import BaseScreen
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.form import FormField, LastWord, first_problem
 from tui.widgets.form_reading import told
+from tui.widgets.reading import Reading
 from tui.widgets.result_table import ResultTable
 from tui.widgets.sweep_board import SweepBoard
 
@@ -75,6 +76,7 @@ class Sweep(BaseScreen):
         self._remember = remember
         self._show_run = show_run
         self._shown: tuple[object, ...] = ()
+        self._best: str | None = None
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="sweep-panels"):
@@ -91,7 +93,8 @@ class Sweep(BaseScreen):
                 swept.border_title = f"Sweep {title_of(self._base)}"
                 yield Static("", id="sweep-progress", markup=False)
                 yield ResultTable(id="swept", empty=_NOTHING, sorts=False)
-                yield Static("", id="sweep-heatmap", markup=False)
+                with Reading(id="sweep-heatmap"):
+                    yield Static()
 
     def refresh_view(self, _workspace: Workspace) -> None:
         board = self._board
@@ -101,12 +104,19 @@ class Sweep(BaseScreen):
         text = board.progress(datetime.now(UTC))
         if str(progress.content) != text:
             progress.update(text)
-        metric = self._metric()
-        fresh = board.catch_up()
-        if fresh or self._shown != (board, metric):
-            self._shown = (board, metric)
-            self.query_one("#swept", ResultTable).show(board.rows(metric), *board.columns(metric))
-            self.query_one("#sweep-heatmap", Static).update(board.heatmap(metric))
+        page, swept = (
+            self.query_one("#sweep-heatmap", Reading),
+            self.query_one("#swept", ResultTable),
+        )
+        width = page.size.width
+        if board.catch_up(self._metric()) or self._shown != (board, width):
+            self._shown = (board, width)
+            on_the_best = swept.cursor_key in (None, self._best)
+            swept.show(rows := board.rows(), *board.columns)
+            self._best = rows[0].key if rows else None
+            if on_the_best and self._best is not None:
+                swept.point_at(self._best)
+            page.query_one(Static).update(board.heatmap(width))
         self.refresh_bindings()
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:

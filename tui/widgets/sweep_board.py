@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from core.backtest.metrics import LOWER_IS_BETTER
-from core.backtest.sweep import SweepRun, ranked
+from core.backtest.metrics import LOWER_IS_BETTER, Metrics
+from core.backtest.sweep import SweepRun, place_by, ranked
 from core.backtest.sweep_running import SweepRunEnded, SweepRunFailed
 from core.jobs import JobState
-from tui.widgets.result_figures import count, percent, ratio
+from tui.widgets.result_figures import NOT_AVAILABLE, ratio
 from tui.widgets.result_progress import clock, progress_bar
 from tui.widgets.result_table import Cell, Column, Row, gain
 
@@ -21,32 +22,43 @@ if TYPE_CHECKING:
     from core.backtest.sweep import Axis, SweepResult, SweepSpec
     from core.jobs import Job
 
-_CELL = 8
+MOST_ROWS = 500
+"""The best runs that the table shows; the heatmap is of all."""
+_ALWAYS = ("total_return", "sharpe", "max_drawdown", "trades", "profit_factor")
 
 
 class SweepBoard:
-    """One sweep as its screen shows it; `catch_up` reads the events that are new."""
+    """One sweep as its screen shows it, its runs the best first; `catch_up` reads the events that
+    are new."""
 
     def __init__(self, job: Job[SweepResult], spec: SweepSpec) -> None:
         self.job = job
         self.spec = spec
+        self._metric = ""
         self._runs: list[SweepRun] = []
         self._seen = 0
 
-    def catch_up(self) -> bool:
-        """Take in what was reported since the last call; whether there was anything."""
+    def catch_up(self, metric: str) -> bool:
+        """Take in what was reported since the last call, and rank by the metric; whether there was
+        anything."""
         lines = self.job.log.since(self._seen)
         self._seen = self.job.log.total
-        ended = [
-            one.event for one in lines if isinstance(one.event, SweepRunEnded | SweepRunFailed)
+        fresh = [
+            one.event.run for one in lines if isinstance(one.event, SweepRunEnded | SweepRunFailed)
         ]
-        self._runs += [event.run for event in ended]
-        return bool(ended)
+        if metric == self._metric:
+            for run in fresh:  # of a sweep of thousands all would take too long to sort each time
+                insort(self._runs, run, key=place_by(metric))
+            return bool(fresh)
+        self._metric, self._runs = metric, ranked([*self._runs, *fresh], metric)
+        return True
 
     def progress(self, now: datetime) -> str:
         """How far it is, how fast, and when it will be there; or how it ended."""
         snapshot = self.job.snapshot
         counted = f"{len(self._runs):,} of {snapshot.total:,.0f} runs"
+        if len(self._runs) > MOST_ROWS:
+            counted += f", the best {MOST_ROWS} below"
         if snapshot.state is not JobState.RUNNING:
             reason = f": {snapshot.error}" if snapshot.error else ""
             return f"{snapshot.state}{reason}, {counted}"
@@ -56,98 +68,106 @@ class SweepBoard:
         told = f", {clock(left)} left" if left is not None else ""
         return f"{progress_bar(snapshot.fraction)}  {counted}{told}"
 
-    def columns(self, metric: str) -> tuple[Column, ...]:
-        """A column for each parameter that is varied, then the figures."""
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What is varied, then the figures."""
         return (
-            *(Column(axis.name, number=True) for axis in self.spec.axes),
-            *(Column(title, number=True) for title, _ in _figures(metric)),
+            Column("/".join(axis.name.partition("_")[0] for axis in self.spec.axes)),
+            *(Column(_told_by(name)[0], number=True) for name in self._figures),
         )
 
-    def rows(self, metric: str) -> list[Row]:
-        """A line a run, the best by `metric` first; those that failed say why."""
-        return [self._row(at, run, metric) for at, run in enumerate(ranked(self._runs, metric))]
+    def rows(self) -> list[Row]:
+        """A line a run, the best first; those that failed say why. No more than a person reads."""
+        return [self._row(at, run) for at, run in enumerate(self._runs[:MOST_ROWS])]
 
-    def heatmap(self, metric: str) -> Content:
-        """The metric over the first two parameters, of others the best; empty with none ended."""
-        rows, columns = _two_axes(self.spec.axes)
-        best = self._best(rows, columns, metric)
+    def heatmap(self, width: int) -> Content:
+        """The metric over the first two parameters, the longer one down, of others the best, in so
+        many cells; empty with none ended."""
+        across, *down = sorted(self.spec.axes[1::-1], key=lambda axis: len(axis.values))
+        best = self._best(across, *down)
         if not best:
             return Content("")
+        label, say = _told_by(self._metric)
         low, high = min(best.values()), max(best.values())
-        head = f"{rows.name if rows else ''} ↓  {columns.name} →"
-        lines = [Content.styled(head, "dim")]
-        lines.append(Content("".join(f"{value!s:>{_CELL}}" for value in ("", *columns.values))))
-        for row in rows.values if rows else (None,):
-            cells = [Content(f"{'' if row is None else row!s:>{_CELL}}")]
-            cells += [
-                _heat(best.get((row, column)), low, high, better_low=metric in LOWER_IS_BETTER)
-                for column in columns.values
+
+        def told(value: float | None) -> str:
+            return NOT_AVAILABLE if value is None else say(value).removesuffix(" %")
+
+        names = [str(value) for axis in down for value in axis.values] or [""]
+        left = max(map(len, names))
+        cell = 2 + max(len(text) for text in (told(low), told(high), *map(str, across.values)))
+        fitting = across.values[: max((width - left) // cell, 1)]
+        lines = [f"{label}  {''.join(f'{axis.name} ↓  ' for axis in down)}{across.name} →"]
+        lines += _besides(self.spec.axes[2:], len(across.values) - len(fitting))
+        lines.append(" " * left + "".join(f"{one!s:>{cell}}" for one in fitting))
+        rows = []
+        for name, value in zip(names, down[0].values if down else (None,), strict=True):
+            values = [best.get((one, value)) for one in fitting]
+            cells = [
+                _heat(told(one).rjust(cell), _place(one, low, high, self._metric)) for one in values
             ]
-            lines.append(Content("").join(cells))
-        return Content("\n").join(lines)
+            rows.append(Content("").join([Content(name.rjust(left)), *cells]))
+        return Content("\n").join([Content.styled("\n".join(lines), "dim"), *rows])
 
     def run_of(self, key: str) -> SweepRun | None:
         """The run of a row."""
         return next((run for run in self._runs if run.run_id == key), None)
 
-    def _row(self, at: int, run: SweepRun, metric: str) -> Row:
-        parameters = tuple(Cell(str(value)) for value in run.parameters.values())
+    @property
+    def _figures(self) -> Sequence[str]:
+        """The metric, then the others: at 80 columns there is no room for the last ones."""
+        return list(dict.fromkeys([self._metric, *_ALWAYS]))
+
+    def _row(self, at: int, run: SweepRun) -> Row:
         if run.metrics is None:
             said = " ".join(f"{name}={value}" for name, value in run.parameters.items())
             return Row(f"failed {at}", (Cell(f"{said}: {run.error}", "bad"),))
-        figures = (
-            _cell(run, name, say)
-            for name, (_, say) in zip(_names(metric), _figures(metric), strict=True)
-        )
-        return Row(run.run_id or f"run {at}", (*parameters, *figures))
+        varied = Cell("/".join(map(str, run.parameters.values())))
+        figures = (_cell(run.metrics, name) for name in self._figures)
+        return Row(run.run_id or f"run {at}", (varied, *figures))
 
-    def _best(
-        self, rows: Axis | None, columns: Axis, metric: str
-    ) -> dict[tuple[object, object], float]:
+    def _best(self, across: Axis, *down: Axis) -> dict[tuple[object, object], float]:
         found: dict[tuple[object, object], float] = {}
-        for run in reversed(ranked(self._runs, metric)):
-            value = None if run.metrics is None else getattr(run.metrics, metric)
+        for run in reversed(self._runs):
+            value = None if run.metrics is None else getattr(run.metrics, self._metric)
             if value is not None:
-                row = run.parameters[rows.name] if rows else None
-                found[row, run.parameters[columns.name]] = float(value)
+                row = run.parameters[down[0].name] if down else None
+                found[run.parameters[across.name], row] = float(value)
         return found
 
 
-_FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "total_return": ("return", percent),
-    "sharpe": ("Sharpe", ratio),
-    "max_drawdown": ("max DD", lambda depth: percent(-depth)),
-    "trades": ("trades", count),
-    "profit_factor": ("PF", ratio),
-}
+def _told_by(name: str) -> tuple[str, Callable[[Any], str]]:
+    """What a metric is called, and how it is told."""
+    from tui.report import FIGURES
+
+    return FIGURES.get(name, (name.replace("_", " "), ratio))
 
 
-def _names(metric: str) -> Sequence[str]:
-    """The metric, then the others: at 80 columns there is no room for the last ones."""
-    return list(dict.fromkeys([metric, *_FIGURES]))
+def _cell(metrics: Metrics, name: str) -> Cell:
+    value = getattr(metrics, name)
+    text = _told_by(name)[1](value)
+    return gain(value, text) if name == "total_return" else Cell(text)
 
 
-def _figures(metric: str) -> Sequence[tuple[str, Callable[[Any], str]]]:
-    return [_FIGURES.get(name, (name, ratio)) for name in _names(metric)]
+def _besides(others: Sequence[Axis], left: int) -> list[str]:
+    """What a heatmap does not show, in a line where there is anything."""
+    words = [f"the best of {axis.name}" for axis in others]
+    words += [f"{left} more do not fit"] if left else []
+    return [", ".join(words)] if words else []
 
 
-def _cell(run: SweepRun, name: str, say: Callable[[Any], str]) -> Cell:
-    value = getattr(run.metrics, name)
-    return gain(value, say(value)) if name == "total_return" else Cell(say(value))
-
-
-def _two_axes(axes: tuple[Axis, ...]) -> tuple[Axis | None, Axis]:
-    return (axes[0], axes[1]) if len(axes) > 1 else (None, axes[0])
-
-
-def _heat(value: float | None, low: float, high: float, *, better_low: bool) -> Content:
-    """A value on a ground that is the stronger the nearer it is to the best or the worst."""
-    if value is None:
-        return Content("n/a".rjust(_CELL))
-    text = f"{value:>{_CELL}.2f}"
-    if low == high:
-        return Content(text)
+def _place(value: float | None, low: float, high: float, metric: str) -> float:
+    """Where a value is between the worst (-1) and the best (1)."""
+    if value is None or low == high:
+        return 0.0
     place = 2 * (value - low) / (high - low) - 1
-    place = -place if better_low else place
-    tone = "success" if place > 0 else "error"
-    return Content.styled(text, f"on ${tone} {10 + round(40 * abs(place))}%")
+    return -place if metric in LOWER_IS_BETTER else place
+
+
+def _heat(text: str, place: float) -> Content:
+    """A value on a ground that is the stronger the nearer it is to the best or the worst."""
+    if not place:
+        return Content(text)
+    return Content.styled(
+        text, f"on ${'success' if place > 0 else 'error'} {10 + round(40 * abs(place))}%"
+    )
