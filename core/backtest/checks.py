@@ -20,6 +20,7 @@ from core.backtest.data import InstrumentData, RunData
 from core.backtest.fees import AssetKind, asset_kind, listed
 from core.backtest.spec import RunSpec
 from core.backtest.venues import is_made_up
+from core.ibkr.symbology import is_us_stock_venue
 
 _NANOS_PER_HOUR = 3_600 * NANOS_PER_SECOND
 
@@ -72,6 +73,11 @@ def _about_fees(data: RunData) -> Iterator[str]:
     for kind, currency in dict.fromkeys(map(_kind_of, data.instruments)):
         if (price := listed(kind, currency)) is not None and price.but:
             yield f"fees of {kind}s in {currency} are {price.but}"
+    for each in data.instruments:
+        venue = each.instrument_id.rpartition(".")[2]
+        told = each.definition is not None and not is_made_up(each.definition)
+        if told and _kind_of(each) == ("stock", "USD") and not is_us_stock_venue(venue):
+            yield f"{each.instrument_id}: fees are those of US exchanges, others charge more"
 
 
 def _kind_of(each: InstrumentData) -> tuple[AssetKind, str]:

@@ -193,6 +193,9 @@ async def test_fees_that_the_price_list_does_not_know_are_refused(tmp_path: Path
         await run(tmp_path, data, "L", cash="100000 GBP", fees="ibkr_fixed")
     assert "a stock in GBP" in refusal.value.reason
     assert (await run(tmp_path, data, "L", cash="100000 GBP", fees="zero")).fills
+    abroad = one(tmp_path, FLAT, market.equity("VUSD.LSEETF"))
+    done = await run(tmp_path, abroad, "L", fees="ibkr_fixed")
+    assert "VUSD.LSEETF: fees are those of US exchanges, others charge more" in done.result.warnings
 
 
 def rates(folder: Path, closes: list[float]) -> RateBars:
