@@ -71,6 +71,8 @@ def equity_chart(
     falls = _falls(equity, cash)
     if cursor is not None:
         title = f"{moment(int(ts[cursor]), zone)}  {equity[cursor]:,.0f}  {falls[cursor]:+.2f} %"
+        if benchmark is not None and len(benchmark):
+            title += f"  held {benchmark[cursor]:,.0f}"
     values = np.concatenate([curve.values for curve in curves])
     upper = Frame.around(values, width, upper_height, title=title, dates=not lower_height)
     if not lower_height:

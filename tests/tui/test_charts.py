@@ -222,9 +222,14 @@ def test_a_crosshair_on_equity_reads_off_when_how_much_and_how_deep() -> None:
     ts, values = sessions(2), np.full(780, 100_000.0)
     values[390:] = 98_500.0
     lines = equity_chart(
-        ts, values, 60, 16, cash=100_000, cursor=585, zone=NEW_YORK, colour=False
+        *(ts, values, 60, 16),
+        cash=100_000,
+        benchmark=np.full(780, 99_000.0),
+        cursor=585,
+        zone=NEW_YORK,
+        colour=False,
     ).split("\n")
-    assert lines[0].strip() == "2024-01-03 12:46  98,500  -1.50 %"
+    assert lines[0].strip() == "2024-01-03 12:46  98,500  -1.50 %  held 99,000"
     places = {line.index("┊") for line in lines if "┊" in line}
     canvas = next(line.index("┤") for line in lines if "┤" in line) + 1
     (place,) = places

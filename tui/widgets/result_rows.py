@@ -30,7 +30,7 @@ type Precisions = Mapping[str, int]
 
 def trade_sheet(trades: Sequence[Trade], precisions: Precisions, zone: str) -> Sheet:
     """The round trips of a run, each with its number as key; times are in `zone`. What matters most
-    comes first: at 80 columns the last ones are cut."""
+    comes first: at 80 columns there is no room for the last ones."""
     columns = (
         Column(f"entry ({zone_word(zone)})"),
         Column("exit"),
