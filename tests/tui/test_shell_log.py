@@ -102,6 +102,7 @@ async def test_y_copies_the_lit_line_as_it_stands(tmp_path: Path) -> None:
         assert shown.app.clipboard.endswith("fetch    ERROR unknown symbol XYZ")
         await shown.press("k", "k", "y")
         assert shown.app.clipboard.endswith("fetch    GDX.ARCA chunk 9 stored")
+        await shown.shows("fetch   >GDX.ARCA chunk 9 stored")
 
 
 def test_the_pager_borrows_the_terminal_while_the_loop_goes_on(

@@ -74,7 +74,7 @@ class LinePanel(FilteredView):
     """Follows its last line unless the reader moved up or stopped it.
 
     Long lines wrap beside their head. Warnings and errors carry the word as well as the colour.
-    Text is never read as markup. In focus one line is lit, to be copied.
+    Text is never read as markup. In focus one line is lit, with a `>` before it, to be copied.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -197,9 +197,13 @@ class LinePanel(FilteredView):
             return Strip.blank(width, style)
         strip = self._strips[row].crop_extend(0, width, style)
         top, bottom = self._rows_of(self._cursor)
-        if self.has_focus and top <= row < bottom:
-            return strip.apply_style(self.get_component_rich_style("line--cursor", partial=True))
-        return strip
+        if not (self.has_focus and top <= row < bottom):
+            return strip
+        if row == top:  # where there are no colours it is seen by a sign
+            at = len(self._shown[self._cursor].line.head)
+            sign = Strip([Segment(">", style)])
+            strip = Strip.join([strip.crop(0, at), sign, strip.crop(at + 1)])
+        return strip.apply_style(self.get_component_rich_style("line--cursor", partial=True))
 
     def _passes(self, line: Line) -> bool:
         if self._from is not Level.INFO and _WEIGHTS[line.level] < _WEIGHTS[self._from]:
