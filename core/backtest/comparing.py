@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,19 @@ _NEITHER = frozenset(
     }
 )
 """Figures of which more is neither better nor worse."""
+_AMOUNTS = frozenset(
+    {
+        "end_equity",
+        "expectancy",
+        "fees",
+        "slippage",
+        "average_win",
+        "average_loss",
+        "best_trade",
+        "worst_trade",
+    }
+)
+"""Figures in the currency of the run: those of several currencies are not better or worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +103,14 @@ def compare(runs: Sequence[StoredRun]) -> Comparison:
             f"name {FEWEST} to {MOST} different runs",
         )
     metrics = [run.metrics for run in runs]
+    currencies = {run.spec.starting_cash().currency for run in runs}
+    neither = _NEITHER if len(currencies) == 1 else _NEITHER | _AMOUNTS
     return Comparison(
         tuple(runs),
         tuple(_settings(runs)),
         tuple(
-            _figure(name, tuple(getattr(one, name) for one in metrics)) for name in metric_names()
+            _figure(name, tuple(getattr(one, name) for one in metrics), neither)
+            for name in metric_names()
         ),
         _curves(runs),
     )
@@ -102,7 +118,7 @@ def compare(runs: Sequence[StoredRun]) -> Comparison:
 
 def _settings(runs: Sequence[StoredRun]) -> list[Setting]:
     """What was set for any of them: parameters first, then the rest of the spec."""
-    parameters = [run.spec.parameters for run in runs]
+    parameters = [run.parameters for run in runs]
     names = list(dict.fromkeys(name for one in parameters for name in one))
     rest = [run.spec.to_json() for run in runs]
     return [
@@ -121,9 +137,9 @@ def _text(value: object) -> str | None:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _figure(name: str, values: tuple[float | None, ...]) -> Figure:
+def _figure(name: str, values: tuple[float | None, ...], neither: Set[str]) -> Figure:
     known = {value for value in values if value is not None}
-    if name in _NEITHER or len(known) < 2:
+    if name in neither or len(known) < 2:
         return Figure(name, values, frozenset())
     best = min(known) if name in LOWER_IS_BETTER else max(known)
     return Figure(name, values, frozenset(at for at, one in enumerate(values) if one == best))

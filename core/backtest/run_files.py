@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -47,6 +47,8 @@ class RunResult:
     """What it stood on; None for a run that failed."""
     sweep: str = ""
     """The id of the sweep it belongs to."""
+    defaults: dict[str, object] = field(default_factory=dict)
+    """What the strategy took for parameters that the spec does not set, then."""
 
     @property
     def failure(self) -> QuarterdeckError:
@@ -101,6 +103,11 @@ class RunSummary:
     spec: RunSpec
     result: RunResult
     remarks: Remarks
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """All parameters of the strategy as it ran, set or not."""
+        return {**self.result.defaults, **self.spec.parameters}
 
     @property
     def run_id(self) -> str:

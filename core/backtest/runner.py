@@ -155,7 +155,8 @@ async def _begun(
     spec = with_cash(replace(spec, strategy=info.name), data.instruments)
     parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
-    return Task(spec, parameters, data, staging, sweep, library.folders, limits)
+    defaults = {one.name: one.default for one in info.parameters if one.default is not None}
+    return Task(spec, parameters, data, staging, sweep, library.folders, limits, defaults)
 
 
 async def _performed(task: Task, store: RunStore, log: _Log) -> RunSummary:
@@ -271,6 +272,7 @@ def _result(
         interval=task.data.interval,
         fingerprint=outcome.fingerprint,
         sweep=task.sweep,
+        defaults={**task.defaults},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog import workers
@@ -16,9 +16,10 @@ from core.backtest.spec import RunSpec
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A run for a worker. `parameters` are those of the spec, read as what they stand for. It
-    writes its tables into `folder`. `sweep` is the id of the sweep it belongs to, if any.
-    `strategy_folders` are where strategies of the user lie.
+    """A run for a worker. `parameters` are those of the spec, read as what they stand for,
+    `defaults` what the strategy has where the spec does not set them. It writes its tables into
+    `folder`. `sweep` is the id of the sweep it belongs to, if any. `strategy_folders` are where
+    strategies of the user lie.
 
     A file `stop` in the folder asks it to end with what it has so far.
     """
@@ -30,6 +31,7 @@ class Task:
     sweep: str = ""
     strategy_folders: tuple[Path, ...] = ()
     limits: Limits = Limits()  # noqa: RUF009 (frozen)
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def stop(self) -> Path:

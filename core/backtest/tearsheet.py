@@ -98,7 +98,7 @@ def _about(run: StoredRun) -> dict[str, str]:
     return {
         "Run": run.run_id,
         "Strategy": spec.strategy,
-        **{name: str(value) for name, value in spec.parameters.items()},
+        **{name: str(value) for name, value in run.parameters.items()},
         "Instruments": ", ".join(spec.instruments),
         "Bars": f"{spec.bars}, {run.metrics.bars:,} of them",
         "From": _time(run.equity.ts[0]),

@@ -54,6 +54,7 @@ async def test_two_trades_with_every_figure(tmp_path: Path) -> None:
     assert of.average_holding == 1.5 * market.MINUTE
     assert (of.fees_share, of.slippage_share) == (pytest.approx(4 / 2_500), 0)
     assert (of.days, of.sharpe, of.cagr, of.rejected, of.bars) == (1, None, None, 0, 6)
+    assert (done.result.defaults["script"], done.parameters["script"]) == ("L", "LFSSFF")
     assert of.benchmark is not None
     assert of.benchmark_return == of.benchmark.total_return == pytest.approx(-0.1)
     assert of.benchmark.max_drawdown == pytest.approx(0.25)

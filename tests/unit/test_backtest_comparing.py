@@ -47,6 +47,24 @@ def test_settings_that_differ_are_marked_and_the_best_figures_too(tmp_path: Path
     assert figures["fees"].best == frozenset()
 
 
+def test_a_parameter_left_to_its_default_is_the_same_as_one_set_so(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    runs = [run_with(store, 1, {"fast": 10}), run_with(store, 2, {}), run_with(store, 3, {})]
+    runs[1] = replace(runs[1], result=replace(runs[1].result, defaults={"fast": 10, "slow": 20}))
+    settings = {one.name: one for one in compare(runs[:2]).settings}
+    assert (settings["fast"].values, settings["fast"].differs) == (("10", "10"), False)
+    assert {one.name: one for one in compare(runs).settings}["fast"].differs
+
+
+def test_amounts_of_several_currencies_are_not_better_or_worse(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    runs = [run_with(store, hour, {}, fees=float(hour), sharpe=float(hour)) for hour in (1, 2)]
+    assert {one.name: one for one in compare(runs).figures}["fees"].best == {0}
+    runs[1] = replace(runs[1], spec=replace(SPEC, cash="100000 EUR"))
+    figures = {one.name: one for one in compare(runs).figures}
+    assert (figures["fees"].best, figures["sharpe"].best) == (frozenset(), {1})
+
+
 def test_equities_are_aligned_on_common_stamps(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     one, other = keep_one(store), keep_one(store, NOW.replace(hour=8))

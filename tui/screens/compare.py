@@ -15,6 +15,7 @@ from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
 from tui.widgets.result_figures import NOT_AVAILABLE, percent
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
+from tui.widgets.table import cut_in_the_middle
 from tui.zone import EXCHANGE_ZONE
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class Compare(BaseScreen):
 
 def _setting_row(setting: Setting, shown: slice) -> Row:
     tone = "warning" if setting.differs else "dim"
-    values = [Cell((value or "")[:_WIDEST_CELL], tone) for value in setting.values[shown]]
+    values = [
+        Cell(cut_in_the_middle(value or "", _WIDEST_CELL), tone) for value in setting.values[shown]
+    ]
     name = f"! {setting.name}" if setting.differs else f"  {setting.name}"
     return Row(f"set {setting.name}", (Cell(name, tone), *values))
 
