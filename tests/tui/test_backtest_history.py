@@ -96,6 +96,18 @@ async def test_marked_runs_are_compared_side_by_side(
         await shown.shows("History")
 
 
+async def test_a_run_whose_files_are_damaged_says_so_in_its_place(
+    run_home: Path, tmp_path: Path, gateway_port: int
+) -> None:
+    async with runs(run_home, tmp_path, gateway_port) as shown:
+        damaged = id_of(shown, SLOW)
+        (shown.workspace.runs.folder / damaged / "fills.parquet").write_bytes(b"PAR1")
+        await shown.press("enter")
+        await shown.shows("failed: run", "cannot be read", "1. run it again")
+        await shown.press("e")
+        await shown.shows("─ New backtest ", "slow_period=60")
+
+
 async def test_a_failed_run_says_why_in_its_row(
     run_home: Path, tmp_path: Path, gateway_port: int
 ) -> None:

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import ContentSwitcher, Static
 
+from catalog.errors import DataUnavailable
 from core.jobs import JobState
 from tui.keys import named
 from tui.screens.run_history import NOTHING, RunHistory
@@ -271,14 +272,17 @@ class BacktestScreen(RunPresets):
 
     async def _show_run(self, workspace: Workspace, run_id: str) -> None:
         result = self.query_one(ResultView)
-        shown = await asyncio.to_thread(load_shown, workspace, run_id)
-        if shown.run.result.metrics is None:
-            result.show_failure(shown.run.spec, shown.run.result.failure)
-        else:
-            result.show(shown)
         if all(run.run_id != run_id for run in self._runs):
             await self.read_history(workspace)
         self.history.point_at(run_id)
+        try:
+            shown = await asyncio.to_thread(load_shown, workspace, run_id)
+            if shown.run.result.metrics is None:
+                result.show_failure(shown.run.spec, shown.run.result.failure)
+            else:
+                result.show(shown)
+        except DataUnavailable as error:  # its files are damaged
+            result.show_failure({run.run_id: run.spec for run in self._runs}[run_id], error)
         self._offer_keys()
 
     def runs_deleted(self, run_ids: tuple[str, ...]) -> None:
