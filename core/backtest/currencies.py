@@ -18,7 +18,7 @@ import numpy as np
 from catalog.columns import Floats, Ints
 from catalog.errors import DataUnavailable, WrongInput
 from catalog.series import Series
-from core.backtest.accounting import Fill, Trade
+from core.backtest.accounting import Fill, Position, Trade
 from core.backtest.spec import USUAL_CASH, Cash, RunSpec
 
 SYNTHETIC_CURRENCY = "USD"
@@ -109,6 +109,18 @@ class Rates:
         if not self.foreign:
             return list(trades)
         return [self._trade(each, currencies[each.instrument_id], last) for each in trades]
+
+    def positions(
+        self, positions: Sequence[Position], currencies: Mapping[str, str]
+    ) -> list[Position]:
+        """What is held, with what was realized so far in the run's currency at the rate of then."""
+        if not self.foreign:
+            return list(positions)
+        rates = (self.one(currencies[each.instrument_id], each.ts) for each in positions)
+        return [
+            replace(each, realized=each.realized * rate)
+            for each, rate in zip(positions, rates, strict=True)
+        ]
 
     def _fill(self, fill: Fill, currency: str) -> Fill:
         rate = self.one(currency, fill.ts)

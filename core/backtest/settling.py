@@ -104,7 +104,8 @@ def settle(task: Task, holdings: Sequence[Holding], venues: Iterable[str], ended
     write_rows(task.folder / FILLS, Fill, fills)
     write_rows(task.folder / TRADES, Trade, trades)
     write_rows(task.folder / ORDERS, Order, ended.orders)
-    write_rows(task.folder / POSITIONS, Position, positions(markets, in_own))
+    held = rates.positions(positions(markets, in_own), quoted)
+    write_rows(task.folder / POSITIONS, Position, held)
     write_rows(task.folder / ACCOUNTS, Balance, ended.balances)
     if ended.indicators:
         write_lines(task.folder / INDICATORS, ended.indicators)

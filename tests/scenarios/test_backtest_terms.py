@@ -226,6 +226,7 @@ async def test_trades_and_fees_count_in_the_currency_of_the_figures(tmp_path: Pa
     assert done.metrics.fees == pytest.approx(2 * 5 / 1.25)
     assert done.metrics.expectancy == pytest.approx((5_000 - 10) / 1.25)
     assert done.metrics.end_equity == pytest.approx(80_000 + (5_000 - 10) / 1.25)
+    assert done.positions[-1].realized == pytest.approx((5_000 - 10) / 1.25)
 
 
 async def test_two_currencies_have_cash_of_their_own_and_one_equity(tmp_path: Path) -> None:
