@@ -26,6 +26,7 @@ from core.backtest.sweep_running import run_sweep
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
 from core.jobs import Job, Jobs
+from core.ranges import spell_out
 from core.settings import Settings
 from core.strategies.library import SHIPPED, Library
 
@@ -107,9 +108,16 @@ class RunJobs:
         return self._jobs.start("backtest", f"sweep {_title(sweep.base)}", work)
 
     def _spelled_out(self, spec: RunSpec) -> RunSpec:
-        """The spec with the whole name of its strategy, and its fees."""
-        name = self._library.find(spec.strategy).name
-        return replace(spec, strategy=name, fees=spec.fees or self._settings().fees)
+        """The spec with the whole name of its strategy, its fees, and dates in place of `ytd` and
+        `-30d`, so that it says the same tomorrow."""
+        now = self._clock()
+        return replace(
+            spec,
+            strategy=self._library.find(spec.strategy).name,
+            fees=spec.fees or self._settings().fees,
+            start=spell_out(spec.start, now),
+            end=spell_out(spec.end, now, end=True),
+        )
 
     def _refuse_mistyped(self, spec: RunSpec) -> None:
         refuse_mistyped(spec, self._library, self._clock())

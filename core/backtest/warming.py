@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import numpy as np
+
 from catalog.coverage import Interval
 from catalog.layout import NANOS_PER_DAY
 from core.backtest.data import InstrumentData, RunData
@@ -40,7 +42,14 @@ async def _warmed(
 
 
 def _begin(each: InstrumentData, spec: RunSpec, start: int, gathering: Gathering) -> int:
-    """The open of the first bar of the warm-up, by the market's sessions."""
+    """The open of the first bar of the warm-up, by the market's sessions; there is a week and a
+    month without any."""
+    if spec.bars.unit == "MONTH":
+        back = np.timedelta64(spec.warm_up * spec.bars.step, "M")
+        month = np.datetime64(start, "ns").astype("M8[M]") - back
+        return max(int(month.astype("M8[ns]").astype(np.int64)), 0)
+    if spec.bars.unit == "WEEK":
+        return max(start - spec.warm_up * spec.bars.nanos, 0)
     reach = int(spec.warm_up * spec.bars.nanos / _OPEN_PART) + _CLOSED_DAYS * NANOS_PER_DAY
     if not spec.bars.intraday:
         reach = spec.warm_up * spec.bars.nanos * 2 + _CLOSED_DAYS * NANOS_PER_DAY

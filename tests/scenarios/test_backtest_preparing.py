@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from catalog.events import Event
-from catalog.series import BarSpec
+from catalog.series import BarSpec, Series
 from core.backtest.results import StoredRun
 from core.backtest.spec import RunSpec
 from core.fetch import FetchRequest
@@ -74,6 +74,21 @@ async def test_bars_of_the_session_before_are_fetched_to_warm_up_with(
     catalog_only, heard = await run(workspace, changed(warm_up=20, source="catalog"))
     assert catalog_only.fills == warm.fills
     assert not [event for event in heard if event.channel == "fetch"]
+
+
+@pytest.mark.parametrize("unit", ["WEEK", "MONTH"])
+async def test_weeks_and_months_are_warmed_up_with_weeks_and_months(
+    workspace: Workspace, unit: str
+) -> None:
+    longer = changed(
+        bars=BarSpec.parse(f"1-{unit}"), start="-60d", end="today", warm_up=5, parameters={}
+    )
+    done, _ = await run(workspace, longer)
+    assert (done.spec.start, done.spec.end) == ("2026-09-19", "2026-11-18")
+    assert not any("before the start" in text for text in done.result.warnings)
+    series = Series("AAPL.NASDAQ", longer.bars)
+    before = workspace.catalog.read_bars(series, 0, done.result.interval[0])  # type: ignore[index]
+    assert len(before.ts) == 5
 
 
 async def test_a_run_in_an_adjusted_catalog_is_given_more_adjusted_bars(
