@@ -183,6 +183,7 @@ def _closed(sessions: Sessions) -> tuple[date, ...]:
     """The weekdays between the first and the last session that have none."""
     if not len(sessions):
         return ()
-    days = np.setdiff1d(np.arange(sessions.dates[0], sessions.dates[-1] + 1), sessions.dates)
-    found = (date.fromordinal(_EPOCH + day) for day in days.tolist())
+    days = set(sessions.dates.tolist())
+    idle = (day for day in range(min(days), max(days) + 1) if day not in days)
+    found = (date.fromordinal(_EPOCH + day) for day in idle)
     return tuple(day for day in found if day.weekday() < _SATURDAY)

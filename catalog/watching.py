@@ -29,7 +29,8 @@ before: what changed just now is read again."""
 class _Seen[T]:
     mtime_ns: int
     state: str
-    text: str
+    text: int
+    """The hash of what was read: of thousands the texts themselves are megabytes."""
     content: T
 
 
@@ -67,6 +68,7 @@ class FolderWatch[T]:
 
     def _look(self, tell: Callable[[int, int], None]) -> list[T]:
         saved = self._saved()
+        known = saved.keys() | self._seen.keys()
         turn = set(islice(self._seen, _BY_TURNS))
         now = time.time_ns()
         present: set[str] = set()
@@ -83,14 +85,14 @@ class FolderWatch[T]:
                 seen = self._known(folder, mtime_ns, state, saved)
                 if seen is None:
                     text = self._read(Path(folder))
-                    seen = _Seen(mtime_ns, state, text, self._decode(text))
+                    seen = _Seen(mtime_ns, state, hash(text), self._decode(text))
                     if settled:
                         fresh.append((folder, state, text))
                 self._seen.pop(folder, None)
                 if settled:
                     self._seen[folder] = seen
             contents.append(seen.content)
-        gone = (saved.keys() | self._seen.keys()) - present
+        gone = known - present
         for folder in gone:
             self._seen.pop(folder, None)
         if fresh or gone:
@@ -106,7 +108,8 @@ class FolderWatch[T]:
         self._mark = mark
         saved = self._ledger.folders(self._parents)
         for folder, seen in list(self._seen.items()):
-            if saved.get(folder) != (seen.state, seen.text):
+            state, text = saved.get(folder, ("", ""))
+            if (state, hash(text)) != (seen.state, seen.text):
                 del self._seen[folder]
         return saved
 
@@ -116,11 +119,11 @@ class FolderWatch[T]:
         seen = self._seen.get(folder)
         if seen is not None and seen.state == state:
             return seen
-        saved_state, text = saved.get(folder, ("", ""))
+        saved_state, text = saved.pop(folder, ("", ""))  # of thousands it is megabytes
         if saved_state != state:
             return None
         with suppress(ValueError, KeyError, TypeError, QuarterdeckError):  # a rotten ledger
-            return _Seen(mtime_ns, state, text, self._decode(text))
+            return _Seen(mtime_ns, state, hash(text), self._decode(text))
         return None
 
     def _folders(self) -> Iterable[tuple[str, int]]:

@@ -11,7 +11,6 @@ from catalog.coverage import Interval
 from catalog.deleting import delete_bars
 from catalog.events import Event, Report
 from catalog.exchange import Transaction
-from catalog.exporting import Format, export_bars, export_name
 from catalog.health import CheckProgress, CheckReport
 from catalog.repair import Step, StepDone
 from catalog.series import Series
@@ -25,6 +24,7 @@ from core.mending import check_catalog, mend_catalog, undo_last
 from core.writing import write
 
 if TYPE_CHECKING:
+    from catalog.exporting import Format
     from catalog.importing import ImportPlan
 
 type Range = tuple[Series, Interval | None]
@@ -104,6 +104,8 @@ class CatalogJobs:
         stay, and the job fails, unless `replace` is set."""
 
         async def work(job: Job[int]) -> int:
+            from catalog.exporting import export_bars, export_name
+
             bars = 0
             for done, (one, span) in enumerate(ranges):
                 job.report(JobProgress(done, len(ranges), "series", str(one)))

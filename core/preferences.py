@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tomlkit
 from pydantic import BaseModel, ValidationError
 
 from catalog.errors import WrongInput
 from core.profiles import change_settings
 from core.settings import Home, Settings
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 _LAST_GOOD = "settings.last-good.toml"
 
@@ -53,10 +55,10 @@ def change_setting(file: Path, keys: tuple[str, ...], text: str) -> Settings:
     """
     value = _read(keys, text) if text else None
 
-    def change(document: tomlkit.TOMLDocument) -> None:
+    def change(document: TOMLDocument) -> None:
         table: Any = document
         for key in keys[:-1]:
-            table = table.setdefault(key, tomlkit.table())
+            table = table.setdefault(key, {})
         if value is None:
             table.pop(keys[-1], None)
         else:

@@ -8,14 +8,16 @@ import re
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tomlkit
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from catalog.errors import CatalogUnusable, WrongInput
 from core.settings import BUILT_IN, Profile, Settings, adapted
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _LOCK_SECONDS = 10.0
@@ -85,7 +87,7 @@ def remove_profile(file: Path, name: str) -> bool:
             "switch first: quarterdeck profile use NAME",
         )
 
-    def remove(document: tomlkit.TOMLDocument) -> None:
+    def remove(document: TOMLDocument) -> None:
         profiles = document.get("profiles", {})
         if name not in profiles:
             raise WrongInput(
@@ -106,7 +108,7 @@ def use_profile(file: Path, name: str) -> Profile:
     """
     profile = Settings.load(file).choose(name)
 
-    def switch(document: tomlkit.TOMLDocument) -> None:
+    def switch(document: TOMLDocument) -> None:
         document["profile"] = name
 
     change_settings(file, switch)
@@ -116,9 +118,9 @@ def use_profile(file: Path, name: str) -> Profile:
 def _write(file: Path, profile: Profile, values: Mapping[str, object]) -> Profile:
     adapted(profile, **values)  # tells what does not fit by the name of its option
 
-    def write(document: tomlkit.TOMLDocument) -> None:
-        profiles: Any = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-        table = profiles.setdefault(profile.name, tomlkit.table())
+    def write(document: TOMLDocument) -> None:
+        profiles: Any = document.setdefault("profiles", {})
+        table = profiles.setdefault(profile.name, {})
         for key, value in values.items():
             if value is not None:
                 table[key] = str(value) if isinstance(value, Path) else value
@@ -128,8 +130,10 @@ def _write(file: Path, profile: Profile, values: Mapping[str, object]) -> Profil
     return change_settings(file, write).profiles[profile.name]
 
 
-def change_settings(file: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> Settings:
+def change_settings(file: Path, change: Callable[[TOMLDocument], None]) -> Settings:
     """Change the file, alone; what it says then is checked before it is written."""
+    import tomlkit  # 4 MB, for what is seldom done
+
     file = file.resolve()  # a link to it stays one
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

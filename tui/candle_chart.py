@@ -284,9 +284,8 @@ def _draw_marks(
             [mark.ts for mark in marks if mark.buy is buy and mark.ts >= candles.ts[0]],
             dtype=np.int64,
         )
-        hit = np.unique(np.searchsorted(candles.last_ts, stamps))
-        hit = hit[hit < len(candles.ts)]
-        if len(hit):
+        hit = set(np.searchsorted(candles.last_ts, stamps).tolist()) - {len(candles.ts)}
+        if hit:
             beyond = [
                 frame.row(candles.low[at]) - 1 if buy else frame.row(candles.high[at]) + 1
                 for at in hit

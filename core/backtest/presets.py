@@ -16,17 +16,17 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tomlkit
 from filelock import FileLock
-from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Item
 
 from catalog.errors import WrongInput
 from catalog.series import BarSpec
 from core.backtest.spec import RunSpec, plain_value
 from core.strategies.parameters import near_first
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
 
 _TERMS = "run-terms"
 
@@ -85,7 +85,7 @@ class Presets:
         if not name.strip():
             raise WrongInput("a preset needs a name", "none was given", "give it a name")
         with self._writing() as document:
-            document.setdefault(strategy, tomlkit.table())[name] = _table(preset)
+            document.setdefault(strategy, {})[name] = _table(preset)
 
     def delete(self, strategy: str, name: str) -> None:
         """Forget a preset. Raises `WrongInput` when there is none of that name."""
@@ -104,7 +104,10 @@ class Presets:
             raise _unreadable(self.file, f"preset {name}: {error}") from error
         return Preset(parameters, terms)
 
-    def _read(self) -> tomlkit.TOMLDocument:
+    def _read(self) -> TOMLDocument:
+        import tomlkit  # 4 MB, for what is seldom done
+        from tomlkit.exceptions import TOMLKitError
+
         try:
             document = tomlkit.parse(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -112,7 +115,7 @@ class Presets:
         except (OSError, UnicodeDecodeError, TOMLKitError) as error:
             raise _unreadable(self.file, str(error)) from error
         for name, spec in self._old_runs().items():
-            known = document.setdefault(spec.strategy, tomlkit.table())
+            known = document.setdefault(spec.strategy, {})
             while name in known:
                 name += " (run)"
             known[name] = _table(Preset.of(spec))
@@ -130,8 +133,10 @@ class Presets:
             raise _unreadable(self._old, str(error)) from error
 
     @contextmanager
-    def _writing(self) -> Iterator[tomlkit.TOMLDocument]:
+    def _writing(self) -> Iterator[TOMLDocument]:
         """The file's content, written whole at the end; other processes wait."""
+        import tomlkit
+
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.file.with_suffix(".lock"), timeout=10):
@@ -150,11 +155,11 @@ class Presets:
             ) from error
 
 
-def _table(preset: Preset) -> Item:
+def _table(preset: Preset) -> dict[str, object]:
     """A preset as it stands in the file, parameters without a value left out."""
     given = {name: value for name, value in preset.parameters.items() if value is not None}
     parameters = {name: plain_value(value) for name, value in given.items()}
-    return tomlkit.item({**parameters, **({_TERMS: preset.terms} if preset.terms else {})})
+    return {**parameters, **({_TERMS: preset.terms} if preset.terms else {})}
 
 
 def _check_terms(terms: Mapping[str, Any]) -> None:

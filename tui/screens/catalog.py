@@ -144,8 +144,8 @@ class CatalogScreen(BaseScreen):
             self.query_one("#body").add_class("-empty")
             self.refresh_bindings()
             return
-        self._listed = fresh
-        if changed:
+        if changed:  # else what is shown stays: thousands of rows are not kept twice
+            self._listed = fresh
             self._show_list(fresh)
 
     def _tell_reading(self, event: Event) -> None:
