@@ -17,7 +17,7 @@ from tui.charts import equity_chart
 from tui.output import Output, in_words
 from tui.ticks import moment
 from tui.widgets.backtest_spec import command_of
-from tui.widgets.result_figures import NOT_AVAILABLE, count, money, percent, ratio, tenths
+from tui.widgets.result_figures import NOT_AVAILABLE, count, money, percent, ratio, span, tenths
 
 if TYPE_CHECKING:
     from core.backtest.analysis import Analysis, Share
@@ -29,7 +29,6 @@ _CHART_HEIGHT = 16
 _WIDEST = 120
 _WIDTH_OF_THREE = 110
 """The cells of a line from which on figures stand in three blocks."""
-_HOUR = 3_600 * 10**9
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 type Say = Callable[[Any], str]
@@ -53,14 +52,6 @@ def amount(value: float | None) -> str:
 def lost(value: float | None) -> str:
     """A loss that is kept above 0."""
     return money(None if value is None else -value)
-
-
-def span(nanos: float | None) -> str:
-    """A length of time in days, or hours below two days."""
-    if nanos is None:
-        return NOT_AVAILABLE
-    hours = nanos / _HOUR
-    return f"{hours / 24:,.1f} days" if hours >= 48 else f"{hours:,.1f} hours"
 
 
 CURVE: Mapping[str, tuple[str, Say]] = MappingProxyType(

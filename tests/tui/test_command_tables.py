@@ -13,6 +13,7 @@ from tests.unit.test_backtest_results import METRICS, NOW, SPEC, keep_one
 from tui.comparison_report import print_comparison
 from tui.output import Output
 from tui.report import print_run, print_runs
+from tui.widgets.result_figures import span
 
 WIDE = replace(METRICS, end_equity=12_345_678.90, worst_trade=-123_456.0, turnover=1_234.56)
 
@@ -80,3 +81,11 @@ def test_ten_runs_are_compared_a_few_at_a_time(
     (differing, *_) = [line.split() for line in lines if line.startswith("fast_period")]
     assert differing[1:3] == ["1", "2"]
     assert [line.split() for line in lines if line.startswith("slow_")] == [["slow_period", "200"]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (119, "119 s"), (150, "2.5 min"), (9_000, "2.5 h"), (2_160_000, "25.0 d")],
+)
+def test_a_length_of_time_is_told_in_a_unit_that_shows_it(seconds: int, told: str) -> None:
+    assert span(seconds * 10**9) == told

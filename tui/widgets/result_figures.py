@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from core.backtest.metrics import Metrics, Performance
 
 NOT_AVAILABLE = "n/a"
-_HOUR = 3_600 * 10**9
+_SECOND = 10**9
+_UNITS = ((86_400 * _SECOND, "d"), (3_600 * _SECOND, "h"), (60 * _SECOND, "min"))
 
 
 def percent(fraction: float | None, *, signed: bool = True) -> str:
@@ -63,11 +64,13 @@ def price(value: float | None, precision: int) -> str:
 
 
 def span(nanos: float | None) -> str:
-    """A length of time in days, or hours below two days."""
+    """A length of time in the largest unit that it is twice as long as."""
     if nanos is None:
         return NOT_AVAILABLE
-    hours = nanos / _HOUR
-    return f"{hours / 24:,.1f} d" if hours >= 48 else f"{hours:,.1f} h"
+    for unit, name in _UNITS:
+        if nanos >= 2 * unit:
+            return f"{nanos / unit:,.1f} {name}"
+    return f"{nanos / _SECOND:,.0f} s"
 
 
 def compared_figures(metrics: Metrics) -> tuple[tuple[str, Cell, Cell], ...]:

@@ -114,7 +114,7 @@ def _shares(shares: tuple[Share, ...], *, still_open: int) -> str:
         for share in shares
     ]
     told = f"with {counted(still_open, 'trade')} still open, at the last close"
-    return "\n".join([head, *lines, *([told] if still_open else [])])
+    return "\n".join([head, *lines, *([told] if still_open else [])]) if shares else "no trade"
 
 
 def _draw_gains(gains: tuple[float, ...], width: int, height: int) -> str:
