@@ -47,9 +47,10 @@ class BacktestScreen(RunPresets):
     HELP_TITLE: ClassVar[str] = "Backtest"
     HELP_TEXT: ClassVar[str] = (
         "A run is a process of its own; what its bars lack is fetched first, unless the source is "
-        "'catalog'. Orders fill at the close of the bar they are decided on. Ratios are of daily "
-        "returns, scaled to a year, risk-free rate 0, and n/a under 20 days; 'held' is the first "
-        "instrument bought and kept. On equity and candles [ and ] zoom, h and l move, the arrows "
+        "'catalog'. One that is refused is in the history with the reason: e opens it again. "
+        "Orders fill at the close of the bar they are decided on. Ratios are of daily returns, "
+        "scaled to a year, risk-free rate 0, and n/a under 20 days; 'held' is the first instrument "
+        "bought and kept. On equity and candles [ and ] zoom, h and l move, the arrows "
         "move the crosshair; enter on a trade shows it there. In the form, on the list of "
         "strategies, p fills in a preset, P keeps one, D deletes one, S sweeps."
     )
