@@ -13,6 +13,8 @@ from catalog.errors import QuarterdeckError
 from catalog.events import Event, Level, as_record
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from core.jobs import Job
 
 _CHANNEL_WIDTH = 8
@@ -59,27 +61,14 @@ class Output:
             print(text, flush=True)
 
     def table(self, columns: dict[str, bool], rows: Iterable[Iterable[str]]) -> None:
-        """A table for a person: column titles, with True for those that hold numbers.
-
-        On a terminal that is too narrow texts are cut, never numbers nor, while there are others,
-        those of the first column: they name the row.
-        """
+        """A table for a person, as `in_columns`."""
         if self.as_json:
             return
-        from rich import box
         from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
 
-        lines = [tuple(row) for row in rows]
-        widths = _widths(columns, lines, self.width)
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for (title, numbers), width in zip(columns.items(), widths, strict=True):
-            justify: Literal["right", "left"] = "right" if numbers else "left"
-            table.add_column(title, justify=justify, no_wrap=True, width=width)
-        for line in lines:
-            table.add_row(*(Text(cell) for cell in line))
-        room = max(self.width, _together(widths))
+        table = in_columns(columns, rows, self.width)
+        # Wider than the line where numbers alone do not fit: cut ones would be other numbers.
+        room = max(self.width, _together([column.width or 0 for column in table.columns]))
         Console(highlight=False, width=room).print(table)
 
     def fields(self, fields: Mapping[str, object]) -> None:
@@ -118,6 +107,26 @@ class Output:
 
     def _object(self, fields: dict[str, object]) -> None:
         print(json.dumps(fields, default=str), flush=True)
+
+
+def in_columns(columns: Mapping[str, bool], rows: Iterable[Iterable[str]], room: int) -> Table:
+    """A table: column titles, with True for those that hold numbers.
+
+    Where the room is too narrow texts are cut, never numbers nor, while there are others, those of
+    the first column: they name the row.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = [tuple(row) for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for (title, numbers), width in zip(columns.items(), _widths(columns, lines, room), strict=True):
+        justify: Literal["right", "left"] = "right" if numbers else "left"
+        table.add_column(title, justify=justify, no_wrap=True, width=width)
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))
+    return table
 
 
 def _widths(columns: Mapping[str, bool], lines: Sequence[tuple[str, ...]], room: int) -> list[int]:

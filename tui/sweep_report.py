@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 from core.backtest.sweep import ranked
 from core.backtest.sweep_running import SweepRunEnded, SweepRunFailed
-from tui.output import Output
+from tui.output import Output, in_columns
 from tui.report import FIGURES
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from core.backtest.sweep import SweepResult, SweepRun
     from core.jobs import Job
 
@@ -37,7 +35,11 @@ async def follow_sweep(
         async for event in job.events():
             if isinstance(event, SweepRunEnded | SweepRunFailed):
                 runs.append(event.run)
-                live.update(_table(ranked(runs, metric)[:most], metric, _far(job)))
+                best = ranked(runs, metric)[:most]
+                rows = [_cells(run, metric) for run in best]
+                table = in_columns(_columns(metric, best), rows, output.width)
+                table.title, table.title_justify = _far(job), "left"
+                live.update(table)
             else:
                 live.console.print(str(event), markup=False, highlight=False)
     return await job.wait()
@@ -100,16 +102,3 @@ def _figures(metric: str) -> tuple[str, ...]:
 def _far(job: Job[SweepResult]) -> str:
     now = job.snapshot
     return f"{now.done:,.0f} of {now.total:,.0f} runs"
-
-
-def _table(runs: Sequence[SweepRun], metric: str, title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for name, numbers in _columns(metric, runs).items():
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=True)
-    for run in runs:
-        table.add_row(*(Text(cell) for cell in _cells(run, metric)))
-    return table
