@@ -21,8 +21,8 @@ _CHANNEL_WIDTH = 8
 _PIPE_WIDTH = 400
 _GAP = 3
 """Cells between the columns of a table."""
-_NARROWEST = 6
-"""No text is cut to less."""
+_READABLE, _NARROWEST = 12, 6
+"""What texts are cut to before titles of numbers are, and what nothing is cut below."""
 _PROGRESS_S = 1.0
 
 
@@ -130,15 +130,21 @@ def in_columns(columns: Mapping[str, bool], rows: Iterable[Iterable[str]], room:
 
 
 def _widths(columns: Mapping[str, bool], lines: Sequence[tuple[str, ...]], room: int) -> list[int]:
-    """How wide each column is, that all fit into `room` where that can be."""
+    """How wide each column is, that all fit into `room` where that can be: texts give way first,
+    then titles of numbers, then what is left
+    of texts, the first column at last."""
     widths = [max(map(len, cells)) for cells in zip(columns, *lines, strict=True)]
-    texts = [at for at, numbers in enumerate(columns.values()) if not numbers]
-    for cut in (texts[1:], texts):
-        while cut and _together(widths) > room:
-            widest = max(cut, key=widths.__getitem__)
-            if widths[widest] <= _NARROWEST:
-                break
-            widths[widest] -= 1
+    numbers = [at for at, of_numbers in enumerate(columns.values()) if of_numbers]
+    texts = [at for at in range(len(widths)) if at not in numbers]
+    figures = {at: max((len(line[at]) for line in lines), default=0) for at in numbers}
+    for least in (
+        dict.fromkeys(texts[1:], _READABLE),
+        {at: max(width, _NARROWEST) for at, width in figures.items()},
+        dict.fromkeys(texts[1:], _NARROWEST),
+        dict.fromkeys(texts[:1], _NARROWEST),
+    ):
+        while _together(widths) > room and (wide := [at for at in least if widths[at] > least[at]]):
+            widths[max(wide, key=widths.__getitem__)] -= 1
     return widths
 
 

@@ -83,6 +83,24 @@ def test_ten_runs_are_compared_a_few_at_a_time(
     assert [line.split() for line in lines if line.startswith("slow_")] == [["slow_period", "200"]]
 
 
+def test_long_names_of_parameters_give_way_to_ids_and_figures(
+    narrow: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {
+        "a_very_long_parameter": True,
+        "another_parameter": True,
+        "return": True,
+        "run": False,
+    }
+    narrow.table(columns, [("5", "130", "+1,234.56 %", "20261122-175036-6498813-and-more-words")])
+    titles, _, line = capsys.readouterr().out.splitlines()
+    assert max(len(titles.rstrip()), len(line.rstrip())) <= 80
+    assert "+1,234.56 %   20261122-175036-6498813-and" in line
+    assert "return" in titles
+    narrow.table(columns, [])
+    assert "another_parameter" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [(0, "0 s"), (119, "119 s"), (150, "2.5 min"), (9_000, "2.5 h"), (2_160_000, "25.0 d")],
