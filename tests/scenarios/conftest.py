@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from catalog.store import Catalog
+from tests.gateway_process import gateway_process
 from tests.scenarios.catalog_samples import AAPL, definition
 from tests.scenarios.fetch_desk import closed_port as closed_port
 from tests.scenarios.fetch_desk import desk as desk
@@ -31,3 +33,10 @@ def aapl(only_aapl: Path, tmp_path: Path) -> Catalog:
     root = tmp_path / "aapl"
     shutil.copytree(only_aapl, root)
     return Catalog.open(root)
+
+
+@pytest.fixture(scope="module")
+def gateway_port() -> Iterator[int]:
+    """The port of a gateway in a process of its own, whose clock goes."""
+    with gateway_process() as (port, _):
+        yield port

@@ -4,11 +4,7 @@ mended and traded on, by commands."""
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,17 +21,6 @@ BROKEN = SHARED / "data/trading_ntrader/broken_catalog"
 AAPL_DAYS = Series.from_bar_type("AAPL.NASDAQ-1-DAY-LAST-EXTERNAL")
 
 pytestmark = pytest.mark.skipif(not BROKEN.exists(), reason="the broken catalog is not here")
-
-
-@pytest.fixture(scope="module")
-def gateway_port() -> Iterator[int]:
-    """A simulated gateway in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "core.simulator", "--port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield int(process.stdout.readline().rpartition(":")[2])
-        process.send_signal(signal.SIGTERM)
 
 
 def kinds(findings: list[dict[str, object]], subject: str) -> set[object]:

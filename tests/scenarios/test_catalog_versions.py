@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from catalog.errors import BrokerUnavailable
-from catalog.events import Event
 from catalog.instruments import InstrumentStored, InstrumentUnchanged, id_source
 from catalog.store import Catalog
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.identity import backfill_instrument
 from core.instrument_updates import InstrumentNotUpdated, InstrumentUpdates, update_instruments
-from core.simulator.server import SimulatedGateway
 from tests.scenarios.catalog_samples import AAPL, definition
+from tests.scenarios.fetch_desk import NOW, Desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=30)
 META = 107113386
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway() -> AsyncIterator[SimulatedGateway]:
-    async with SimulatedGateway(now=NOW) as running:
-        yield running
-
-
-@dataclass
-class Desk:
-    """A catalog and a session with the gateway."""
-
-    catalog: Catalog
-    session: BrokerSession
-    events: list[Event] = field(default_factory=list)
+class Versions(Desk):
+    """A desk that is told of instruments again."""
 
     async def know(self, *typed: str) -> None:
         for one in typed:
@@ -64,14 +47,12 @@ class Desk:
         await asyncio.to_thread(self.catalog.store_instrument, definition, origin="simulated")
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterator[Desk]:
-    session = BrokerSession(Endpoint("127.0.0.1", gateway.port, None))
-    yield Desk(Catalog.open(tmp_path / "catalog"), session)
-    await session.disconnect()
+@pytest.fixture
+def desk(desk: Desk) -> Versions:
+    return Versions(desk.gateway, desk.session, desk.catalog)
 
 
-async def test_what_differs_becomes_a_version_and_the_same_does_not(desk: Desk) -> None:
+async def test_what_differs_becomes_a_version_and_the_same_does_not(desk: Versions) -> None:
     await desk.know("AAPL", "GDX", "IBM")
     await desk.told_otherwise("GDX.ARCA", isin="US0000000000", ts_init=1)
 
@@ -91,7 +72,7 @@ async def test_what_differs_becomes_a_version_and_the_same_does_not(desk: Desk) 
     assert (again.changed, len(again.unchanged)) == ([], 3)
 
 
-async def test_a_renamed_contract_keeps_the_id_it_is_stored_under(desk: Desk) -> None:
+async def test_a_renamed_contract_keeps_the_id_it_is_stored_under(desk: Versions) -> None:
     await desk.know("META")
     stored = desk.catalog.instrument("META.NASDAQ")
     assert stored is not None
@@ -110,7 +91,7 @@ async def test_a_renamed_contract_keeps_the_id_it_is_stored_under(desk: Desk) ->
     assert id_source(latest) == f"the simulated broker, for contract {META}"
 
 
-async def test_one_the_broker_does_not_know_stays_and_the_others_go_on(desk: Desk) -> None:
+async def test_one_the_broker_does_not_know_stays_and_the_others_go_on(desk: Versions) -> None:
     await desk.know("IBM")
     stored = desk.catalog.instrument("IBM.NYSE")
     assert stored is not None
@@ -128,7 +109,9 @@ async def test_one_the_broker_does_not_know_stays_and_the_others_go_on(desk: Des
     ]
 
 
-async def test_a_made_up_instrument_gives_way_to_the_brokers_for_all_time(desk: Desk) -> None:
+async def test_a_made_up_instrument_gives_way_to_the_brokers_for_all_time(
+    desk: Versions,
+) -> None:
     await desk.know("IBM")
     real = desk.catalog.instrument("IBM.NYSE")
     assert real is not None
@@ -142,10 +125,10 @@ async def test_a_made_up_instrument_gives_way_to_the_brokers_for_all_time(desk: 
 
 
 async def test_without_a_broker_nothing_is_asked_and_an_empty_catalog_needs_none(
-    tmp_path: Path,
+    desk: Versions, closed_port: int
 ) -> None:
-    session = BrokerSession(Endpoint("127.0.0.1", 1, None, timeout=1.0))
-    empty = Desk(Catalog.open(tmp_path / "catalog"), session)
+    nobody = BrokerSession(Endpoint("127.0.0.1", closed_port, None, timeout=1.0))
+    empty = Versions(desk.gateway, nobody, desk.catalog)
     assert await empty.update() == InstrumentUpdates()
     await asyncio.to_thread(empty.catalog.store_instrument, definition(AAPL), origin="simulated")
     with pytest.raises(BrokerUnavailable):

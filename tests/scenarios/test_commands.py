@@ -8,8 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,17 +18,6 @@ HOUR = ("--start", "2026-01-15T14:30", "--end", "2026-01-15T15:30")
 MINUTES = ("--bars", "1-MINUTE-LAST")
 IDS = ["AAPL.NASDAQ", "GDX.NASDAQ", "IBM"]
 CANONICAL = {"AAPL.NASDAQ": "AAPL.NASDAQ", "GDX.NASDAQ": "GDX.ARCA", "IBM": "IBM.NYSE"}
-
-
-@pytest.fixture(scope="module")
-def gateway_port() -> Iterator[int]:
-    """A simulated gateway in a process of its own, as the user would start it."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "core.simulator", "--port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield int(process.stdout.readline().rpartition(":")[2])
-        process.send_signal(signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")

@@ -31,14 +31,6 @@ from core.simulator.server import SimulatedGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway() -> AsyncIterator[SimulatedGateway]:
-    async with SimulatedGateway(now=NOW) as running:
-        yield running
-
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def session(gateway: SimulatedGateway) -> AsyncIterator[BrokerSession]:

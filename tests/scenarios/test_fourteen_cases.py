@@ -7,9 +7,7 @@ They are told in order, on one home: what a case fetched is there in the next on
 from __future__ import annotations
 
 import json
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,16 +27,6 @@ HOUR = ("--start", "2026-01-15T15:00", "--end", "2026-01-15T16:00")
 MONTH = ("--start", "2026-01-02", "--end", "2026-01-30")
 AAPL_MINUTES = Series.from_bar_type("AAPL.NASDAQ-1-MINUTE-LAST-EXTERNAL")
 AAPL_DAYS = Series.from_bar_type("AAPL.NASDAQ-1-DAY-LAST-EXTERNAL")
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[int]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "core.simulator", "--port", "0"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield int(process.stdout.readline().rpartition(":")[2])
-        process.send_signal(signal.SIGTERM)
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +73,12 @@ class Shell:
 @pytest.fixture
 def shell(
     home: Path,
-    gateway: int,
+    gateway_port: int,
     nobody: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Shell:
-    return Shell(home, gateway, nobody, monkeypatch, capsys)
+    return Shell(home, gateway_port, nobody, monkeypatch, capsys)
 
 
 def outcomes(ended: Ended) -> list[tuple[str, int, int]]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from catalog.checks.findings import Finding
 from catalog.columns import BarColumns
 from catalog.errors import DataUnavailable, WrongInput
-from catalog.events import Event
 from catalog.files import Asked
 from catalog.health import check
 from catalog.rewriting import Rewrite
@@ -26,37 +23,20 @@ from core.fetch_events import BarsRevised, SeriesSkipped, SeriesStale
 from core.ibkr.connection import BrokerSession, Endpoint
 from core.simulator.server import SimulatedGateway
 from core.updating import rebuild, update_all
+from tests.scenarios.fetch_desk import NOW, Desk, ns
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-NOW = datetime(2026, 11, 18, 22, 30, tzinfo=UTC)
 MINUTES = Series("AAPL.NASDAQ", BarSpec(1, "MINUTE"))
 DAYS = Series("AAPL.NASDAQ", BarSpec(1, "DAY"))
 
 
-def ns(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+class Updates(Desk):
+    """A desk at which stored series are brought to now."""
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway() -> AsyncIterator[SimulatedGateway]:
-    async with SimulatedGateway(now=NOW) as running:
-        yield running
-
-
-@dataclass
-class Desk:
-    gateway: SimulatedGateway
-    session: BrokerSession
-    catalog: Catalog
-    events: list[Event] = field(default_factory=list)
-
-    async def fetch(self, series: Series, start: str, end: str) -> None:
-        request = FetchRequest((series.instrument_id,), series.spec, start, end)
-        summary = await fetch_all(
-            request, catalog=self.catalog, session=self.session, clock=lambda: NOW
-        )
-        assert not summary.failed
+    async def keep(self, series: Series, start: str, end: str) -> None:
+        fetched = await self.fetch(series.instrument_id, str(series.spec), start, end)
+        assert fetched.error is None
 
     async def update(self, *ids: str) -> FetchSummary:
         self.events.clear()
@@ -69,11 +49,9 @@ class Desk:
             report=self.events.append,
         )
 
-    def told[T: Event](self, kind: type[T]) -> list[T]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def asked(self) -> int:
-        return [request.kind for request in self.gateway.requests].count("historical_bars")
+    def answers(self) -> int:
+        """How many answers with bars the update took."""
+        return self.asked().count("historical_bars")
 
     def alter(self, series: Series, start: str, end: str, factor: int, volume: int = 0) -> None:
         """Make the stored bars of a span other ones, as an older answer would have been."""
@@ -93,19 +71,15 @@ class Desk:
         )
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def desk(gateway: SimulatedGateway, tmp_path: Path) -> AsyncIterator[Desk]:
-    catalog = Catalog.open(tmp_path / "catalog")
-    session = BrokerSession(Endpoint("127.0.0.1", gateway.port))
-    yield Desk(gateway, session, catalog)
-    await session.disconnect()
-    catalog.close()
+@pytest.fixture
+def desk(desk: Desk) -> Updates:
+    return Updates(desk.gateway, desk.session, desk.catalog)
 
 
-async def truth(desk: Desk, series: Series, start: str, end: str, folder: Path) -> BarColumns:
+async def truth(desk: Updates, series: Series, start: str, end: str, folder: Path) -> BarColumns:
     """What a fetch into an empty catalog gives."""
-    fresh = Desk(desk.gateway, desk.session, Catalog.open(folder))
-    await fresh.fetch(series, start, end)
+    fresh = Updates(desk.gateway, desk.session, Catalog.open(folder))
+    await fresh.keep(series, start, end)
     bars = fresh.catalog.read_bars(series)
     fresh.catalog.close()
     return bars
@@ -117,31 +91,31 @@ def revisions(catalog: Catalog) -> list[Finding]:
     return [finding for finding in found if finding.kind == "revised"]
 
 
-async def test_every_series_comes_to_now_in_one_request_each(desk: Desk, tmp_path: Path) -> None:
-    await desk.fetch(MINUTES, "2026-11-12", "2026-11-13")
-    await desk.fetch(DAYS, "2026-10-01", "2026-11-13")
+async def test_every_series_comes_to_now_in_one_request_each(desk: Updates, tmp_path: Path) -> None:
+    await desk.keep(MINUTES, "2026-11-12", "2026-11-13")
+    await desk.keep(DAYS, "2026-10-01", "2026-11-13")
 
     summary = await desk.update()
 
     assert [one.outcome for one in summary.series] == ["stored", "stored"]
-    assert desk.asked() == 2  # what is compared again comes with what is new
+    assert desk.answers() == 2  # what is compared again comes with what is new
     assert not desk.told(BarsRevised)
     for series, start in ((MINUTES, "2026-11-12"), (DAYS, "2026-10-01")):
         expected = await truth(desk, series, start, "2026-11-18", tmp_path / series.bar_type)
         assert desk.catalog.read_bars(series) == expected
 
 
-async def test_what_is_up_to_date_is_only_compared(desk: Desk) -> None:
-    await desk.fetch(DAYS, "2026-11-02", "2026-11-18")
+async def test_what_is_up_to_date_is_only_compared(desk: Updates) -> None:
+    await desk.keep(DAYS, "2026-11-02", "2026-11-18")
     (updated,) = (await desk.update()).series
     assert (updated.outcome, updated.bars, updated.error) == ("nothing to do", 0, None)
-    assert desk.asked() == 1
+    assert desk.answers() == 1
 
 
 async def test_what_the_broker_corrected_in_the_last_session_is_replaced(
-    desk: Desk, tmp_path: Path
+    desk: Updates, tmp_path: Path
 ) -> None:
-    await desk.fetch(MINUTES, "2026-11-16", "2026-11-17")
+    await desk.keep(MINUTES, "2026-11-16", "2026-11-17")
     desk.alter(MINUTES, "2026-11-17T20:00", "2026-11-17T20:05", 2)
     desk.alter(MINUTES, "2026-11-16T20:00", "2026-11-16T20:03", 1, volume=7)
 
@@ -154,9 +128,9 @@ async def test_what_the_broker_corrected_in_the_last_session_is_replaced(
 
 
 async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
-    desk: Desk, tmp_path: Path
+    desk: Updates, tmp_path: Path
 ) -> None:
-    await desk.fetch(DAYS, "2026-10-01", "2026-11-13")
+    await desk.keep(DAYS, "2026-10-01", "2026-11-13")
     desk.alter(DAYS, "2026-10-01", "2026-11-14", 4)
     before = desk.catalog.read_bars(DAYS)
 
@@ -198,8 +172,8 @@ async def test_a_split_is_told_nothing_is_added_and_a_rebuild_mends_it(
     assert desk.catalog.read_bars(DAYS).ts[-1] == ns("2026-11-18T23:59:59") + 999_999_999
 
 
-async def test_a_rebuild_that_fails_leaves_what_is_stored(desk: Desk) -> None:
-    await desk.fetch(MINUTES, "2026-11-16", "2026-11-17")
+async def test_a_rebuild_that_fails_leaves_what_is_stored(desk: Updates) -> None:
+    await desk.keep(MINUTES, "2026-11-16", "2026-11-17")
     before = desk.catalog.read_bars(MINUTES)
     refused = await rebuild(
         MINUTES,
@@ -211,21 +185,21 @@ async def test_a_rebuild_that_fails_leaves_what_is_stored(desk: Desk) -> None:
     assert desk.catalog.read_bars(MINUTES) == before
 
 
-async def test_a_history_that_was_restated_makes_a_series_stale(desk: Desk) -> None:
-    await desk.fetch(MINUTES, "2026-11-13", "2026-11-17")
+async def test_a_history_that_was_restated_makes_a_series_stale(desk: Updates) -> None:
+    await desk.keep(MINUTES, "2026-11-13", "2026-11-17")
     desk.alter(MINUTES, "2026-11-16T15:00", "2026-11-16T15:01", 3)
     summary = await desk.update()
     assert summary.failed
     assert "1 bars restated" in str(desk.catalog.note(MINUTES, "stale"))
 
 
-async def test_an_id_that_is_not_stored_is_wrong_input(desk: Desk) -> None:
+async def test_an_id_that_is_not_stored_is_wrong_input(desk: Updates) -> None:
     with pytest.raises(WrongInput):
         await desk.update("MSFT")
 
 
-async def test_series_of_no_broker_are_skipped_and_told(desk: Desk) -> None:
-    await desk.fetch(DAYS, "2026-11-12", "2026-11-13")
+async def test_series_of_no_broker_are_skipped_and_told(desk: Updates) -> None:
+    await desk.keep(DAYS, "2026-11-12", "2026-11-13")
     bars = desk.catalog.read_bars(DAYS)
     foreign = Series("FOO.SIM", BarSpec(1, "DAY"))
     nothing = {"id": "FOO.SIM", "info": {"source": "simulated"}}

@@ -14,8 +14,9 @@ from catalog.series import BarSpec
 from core.fetch import FetchRequest
 from core.ibkr.notices import Notice
 from core.settings import Settings
+from tests.gateway_process import gateway_process
 from tests.scenarios.listeners import answer_handshake, listener, open_session
-from tests.tui.conftest import gateway
+from tests.tui.conftest import NOW
 from tests.tui.deck import Deck, deck
 from tests.tui.fields import field, fill
 from tui.screens import connection
@@ -141,7 +142,7 @@ async def test_a_diagnosis_that_fails_names_the_setting_to_change(tmp_path: Path
 
 
 async def test_a_lost_gateway_is_tried_again_until_one_says_stop(tmp_path: Path) -> None:
-    with gateway() as (port, process):
+    with gateway_process(NOW) as (port, process):
         async with deck(tmp_path, port) as shown:
             await shown.shows("● connected")
             process.kill()

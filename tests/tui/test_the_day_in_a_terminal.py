@@ -14,7 +14,8 @@ from catalog.series import BarSpec, Series
 from core.fetch import FetchRequest
 from core.options import Options
 from core.workspace import Workspace
-from tests.tui.conftest import NOW, gateway
+from tests.gateway_process import gateway_process
+from tests.tui.conftest import NOW
 from tests.tui.terminal import Terminal, terminal
 
 ENTER, TAB, ESCAPE = "\r", "\t", "\x1b"
@@ -123,7 +124,7 @@ def keep_the_good_run(shown: Terminal, home: Path) -> None:
 
 def update_from_cron(home: Path) -> None:
     tomorrow = NOW + timedelta(days=1)
-    with gateway(tomorrow) as (port, _):
+    with gateway_process(tomorrow) as (port, _):
         nightly = [sys.executable, "-c", NIGHTLY, str(home), str(port), tomorrow.isoformat()]
         done = subprocess.run(nightly, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
