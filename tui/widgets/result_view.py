@@ -35,6 +35,8 @@ _TABLES = {
 }
 """The tabs with a table, and what they say where it is empty."""
 TABS = ("Summary", "Chart", "Returns", *_TABLES, "Log")
+_VALUE = 10
+"""The cells of a figure that has a benchmark."""
 
 
 class RunLog(LinePanel):
@@ -93,7 +95,9 @@ class ResultView(Vertical):
         self.border_subtitle = _subtitle(run)
         currency = run.spec.starting_cash().currency
         self.query_one("#figures Static", Static).update(
-            _figure_lines(compared_figures(metrics), other_figures(metrics, currency))
+            _figure_lines(
+                _held(run.result), compared_figures(metrics), other_figures(metrics, currency)
+            )
         )
         self.query_one(EquityCurve).show_run(run.equity, metrics.start_equity, shown.zone)
         self.query_one(RunCandles).show_run(shown.markets, run.fills)
@@ -170,13 +174,25 @@ def _venues(result: RunResult) -> str:
     )
 
 
+def _held(result: RunResult) -> str:
+    """What the benchmark is called: of several instruments it is the first one, by its symbol where
+    there is room for that."""
+    named = f"{result.venues[0].instrument_id.partition('.')[0]} held"
+    return named if len(result.venues) > 1 and len(named) < _VALUE else "held"
+
+
 def _figure_lines(
-    compared: tuple[tuple[str, Cell, Cell], ...], others: tuple[tuple[str, Cell], ...]
+    benchmark: str,
+    compared: tuple[tuple[str, Cell, Cell], ...],
+    others: tuple[tuple[str, Cell], ...],
 ) -> Content:
     """The run beside its benchmark to the left, the figures of the run alone to the right; where
     the left ones end, those go on in both columns."""
     blank = Cell("")
-    left: list[tuple[str, Cell, Cell]] = [("", Cell("run", "dim"), Cell("held", "dim")), *compared]
+    left: list[tuple[str, Cell, Cell]] = [
+        ("", Cell("run", "dim"), Cell(benchmark, "dim")),
+        *compared,
+    ]
     right, rest = list(others[: len(left)]), others[len(left) :]
     left += [(*rest[at], blank) for at in range(0, len(rest), 2)]
     right += [rest[at] for at in range(1, len(rest), 2)]
@@ -187,8 +203,8 @@ def _figure_lines(
             Content("").join(
                 [
                     Content.styled(f"{label:<8}", "dim"),
-                    _figure(value, 10),
-                    _figure(held, 10),
+                    _figure(value, _VALUE),
+                    _figure(held, _VALUE),
                     Content.styled(f"  {name:<8}", "dim"),
                     _figure(figure, 9),
                 ]
