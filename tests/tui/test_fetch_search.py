@@ -34,7 +34,11 @@ async def test_what_is_found_and_marked_goes_into_the_form_by_its_canonical_id(
         matches = shown.app.screen.query_one(ResultTable)
         await shown.until(lambda: matches.has_focus, "the list in focus")
         await shown.press("space")
-        await shown.press("slash", *"stock index", "enter", "space", "escape", "enter")
+        await shown.press("slash", *"stock index")
+        await shown.shows("─ esc all lines ─╯")
+        await shown.press("enter")
+        await shown.shows("─ ⏎ take  space mark  esc all lines  / filter ─╯")
+        await shown.press("space", "escape", "enter")
         await shown.until(lambda: not isinstance(shown.app.screen, Search), "the form")
         assert field(shown, "ids").value == "MSFT.NASDAQ ^SPX.CBOE"
         assert field(shown, "ids").has_focus_within

@@ -8,7 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 
-from tui.keys import is_typed_in, named, shown
+from tui.keys import named, shown
+from tui.widgets.filtering import FilteredView
 
 CLOSE = "dismiss"
 """The name of the key that leaves a dialog, for those that do more then than to go."""
@@ -29,7 +30,7 @@ class Dialog[T](ModalScreen[T]):
 
     def _tell_keys(self, _screen: Screen[Any]) -> None:
         keys = shown(self)
-        if self.ENTER and is_typed_in(self):
+        if self.ENTER and not isinstance(self.focused, FilteredView):
             keys.insert(0, Binding("enter", "", self.ENTER))
         told = [f"{self.app.get_key_display(one)} {one.description}" for one in keys]
         self.query_one(".dialog").border_subtitle = Content("  ".join(told))

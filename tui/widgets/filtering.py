@@ -42,7 +42,7 @@ class FilteredView(ScrollView, can_focus=True):
             "filter",
             tooltip="Only lines that contain some words; esc clears",
         ),
-        Binding("escape", "clear_filter", "all lines", show=False, tooltip="Clear the filter"),
+        Binding("escape", "clear_filter", "all lines", tooltip="Clear the filter"),
         Binding("j,down", "move(1)", "Down", show=False, group=MOVES, id="down"),
         Binding("k,up", "move(-1)", "Up", show=False, group=MOVES, id="up"),
         Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False, group=MOVES, id="page_down"),
@@ -106,9 +106,9 @@ class FilteredView(ScrollView, can_focus=True):
         return action != "filter" or not self._typing
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Letters are words while one types."""
+        """Letters are words while one types; enter keeps them."""
         printable = character is not None and character.isprintable()
-        return self._typing and (printable or key in _EDITING)
+        return self._typing and (printable or key in (*_EDITING, "enter"))
 
     def on_key(self, event: events.Key) -> None:
         if not self._typing:
