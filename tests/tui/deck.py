@@ -81,5 +81,8 @@ async def deck(
         app = QuarterdeckApp(lambda: Workspace.open(options), title_profile=profile)
         async with app.run_test(size=size, notifications=True) as pilot:
             running = Deck(app, pilot)
-            await running.until(lambda: app.workspace is not None, "the workspace")
+            await running.until(
+                lambda: app.workspace is not None and bool(app.workspace.jobs.all),
+                "the workspace, which begins to connect",
+            )
             yield running

@@ -66,7 +66,7 @@ async def test_two_sessions_are_fetched_once_and_again_asks_for_nothing(
         await shown.press(*"AAPL", "tab", "tab", *"2026-02-25", "tab", *"2026-02-26", "enter")
         await shown.until(lambda: bool(fetches(shown)), "the job")
         await shown.until(lambda: fetches(shown)[0].snapshot.state is JobState.DONE)
-        await shown.shows("AAPL 1-MINUTE-LAST", "done", "780")
+        await shown.shows("AAPL 1-MINUTE-LAST", "done", "780", "R retry")
         assert stored_minutes(shown) == 2 * MINUTES_A_DAY
         await shown.press("R")
         await shown.until(lambda: len(fetches(shown)) == 2 and not fetches(shown)[1].running)
@@ -128,6 +128,9 @@ async def test_a_form_begins_a_month_back_and_completes_what_is_known(
         await shown.until(lambda: entry._suggestion == "ytd")
         await shown.press("right")
         assert entry.value == "ytd"
+        bars = field(shown, "bars").query_one(Input)
+        await shown.press("shift+tab", *"1-d")
+        await shown.until(lambda: bars._suggestion == "1-dAY-LAST")
 
 
 async def test_what_another_process_left_is_offered_again_and_goes_on(

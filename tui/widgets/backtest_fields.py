@@ -21,7 +21,7 @@ from core.backtest.spec import (
 )
 from core.strategies.parameters import IN_WORDS, Parameter
 from tui.widgets.form import FormField, LastWord
-from tui.widgets.form_reading import DATES, read_bars, read_ids, read_time
+from tui.widgets.form_reading import BARS, DATES, read_bars, read_ids, read_time
 
 NUMBERS = {
     "warm_up": Parameter("warm_up", "int", 0, at_least=0, at_most=MOST_WARM_UP),
@@ -60,7 +60,7 @@ def run_fields(ids: Suggester) -> Iterator[FormField]:
     """What a run is on, when, and on which terms."""
     usual, dates = RunSpec(""), LastWord(DATES)
     yield FormField("ids", "ids", placeholder="e.g. AAPL", suggester=ids)
-    yield FormField("bars", "bars", "1-MINUTE-LAST")
+    yield FormField("bars", "bars", BARS[0], suggester=LastWord(BARS))
     yield FormField("start", "from", placeholder="e.g. 2024-01", suggester=dates)
     yield FormField("end", "to", placeholder="e.g. today", suggester=dates)
     yield FormField("cash", "cash", placeholder=f"({USUAL_CASH})")

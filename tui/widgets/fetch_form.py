@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from tui.widgets.form import Choice, FormField, LastWord, first_problem
 from tui.widgets.form_reading import (
+    BARS,
     DATES,
     DAYS_AT_FIRST,
     problem_in,
@@ -69,7 +70,7 @@ class FetchForm(Vertical):
                 suggester=self._ids,
             )
         with Horizontal():
-            yield FormField("bars", "bars", "1-MINUTE-LAST")
+            yield FormField("bars", "bars", BARS[0], suggester=LastWord(BARS))
             yield FormField("start", "from", placeholder="e.g. 2024-01 or -30d", suggester=dates)
             yield FormField("end", "to", placeholder="(now)", suggester=dates)
         with Horizontal():

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 DATES = ("ytd", "today", "-30d", "-6m", "-1y")
 """Shorthands that fields for dates complete."""
+BARS = (
+    "1-MINUTE-LAST",
+    "5-MINUTE-LAST",
+    "15-MINUTE-LAST",
+    "30-MINUTE-LAST",
+    "1-HOUR-LAST",
+    "1-DAY-LAST",
+    "1-WEEK-LAST",
+    "5-SECOND-LAST",
+)
+"""Bar types that fields for them complete, the most usual first."""
 DAYS_AT_FIRST = 30
 """How far back a form begins where nothing says otherwise."""
 
