@@ -13,7 +13,7 @@ from tests.unit.test_backtest_results import METRICS, NOW, SPEC, keep_one
 from tui.comparison_report import print_comparison
 from tui.output import Output
 from tui.report import print_run, print_runs
-from tui.widgets.result_figures import span
+from tui.widgets.result_figures import percent, span, tenths
 
 WIDE = replace(METRICS, end_equity=12_345_678.90, worst_trade=-123_456.0, turnover=1_234.56)
 
@@ -107,3 +107,10 @@ def test_long_names_of_parameters_give_way_to_ids_and_figures(
 )
 def test_a_length_of_time_is_told_in_a_unit_that_shows_it(seconds: int, told: str) -> None:
     assert span(seconds * 10**9) == told
+
+
+def test_large_gains_take_no_more_room_than_small_ones() -> None:
+    gains = (-0.123456, 0.0421, 9.99, 123.456, 1_234.5)
+    told = ["-12.35 %", "+4.21 %", "+999.00 %", "+12,346 %", "+123,450 %"]
+    assert [percent(one) for one in gains] == told
+    assert [tenths(one) for one in gains] == ["-12", "+4.2", "+999", "+12k", "+123k"]

@@ -17,19 +17,20 @@ _UNITS = ((86_400 * _SECOND, "d"), (3_600 * _SECOND, "h"), (60 * _SECOND, "min")
 
 
 def percent(fraction: float | None, *, signed: bool = True) -> str:
-    """A fraction in percent: 0.0421 is `+4.21 %`."""
+    """A fraction in percent, with two decimals below 1,000: 0.0421 is `+4.21 %`."""
     if fraction is None or not math.isfinite(fraction):
         return NOT_AVAILABLE
-    sign = "+" if signed else ""
-    return f"{_without_negative_zero(100 * fraction, 2):{sign},.2f} %"
+    sign, decimals = "+" if signed else "", 2 if abs(fraction) < 10 else 0
+    return f"{_without_negative_zero(100 * fraction, decimals):{sign},.{decimals}f} %"
 
 
 def tenths(fraction: float | None) -> str:
-    """A fraction in percent in few cells: 0.042 is `+4.2`, -0.123 `-12`; empty for None."""
+    """A fraction in percent in five cells: 0.042 is `+4.2`, -0.123 `-12`, 12.3 `+1.2k`; empty for
+    None."""
     if fraction is None:
         return ""
-    shown = 100 * fraction
-    return f"{shown:+.1f}" if abs(shown) < 9.95 else f"{shown:+,.0f}"
+    shown, unit = (100 * fraction, "") if abs(fraction) < 9.995 else (fraction / 10, "k")
+    return f"{shown:+.1f}{unit}" if abs(shown) < 9.95 else f"{shown:+.0f}{unit}"
 
 
 def ratio(value: float | None) -> str:
