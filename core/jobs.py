@@ -172,11 +172,13 @@ class JobSnapshot:
 class Job[T]:
     """One piece of long work."""
 
-    def __init__(self, number: int, kind: Kind, title: str, listener: Callable[[Event], None]):
+    def __init__(
+        self, number: int, kind: Kind, title: str, keep: int, listener: Callable[[Event], None]
+    ):
         self.id = number
         self.kind = kind
         self.title = title
-        self.log = EventLog()
+        self.log = EventLog(keep)
         self.snapshot = JobSnapshot(JobState.RUNNING, datetime.now(UTC))
         self._listener = listener
         self._task: asyncio.Task[T] | None = None
@@ -273,9 +275,16 @@ class Jobs:
         self.log = EventLog()
         self._jobs: list[Job[object]] = []
 
-    def start[T](self, kind: Kind, title: str, work: Callable[[Job[T]], Awaitable[T]]) -> Job[T]:
-        """Start work as a job on the running loop."""
-        job: Job[T] = Job(len(self._jobs) + 1, kind, title, self.log.write)
+    def start[T](
+        self,
+        kind: Kind,
+        title: str,
+        work: Callable[[Job[T]], Awaitable[T]],
+        *,
+        keep: int = KEPT_LINES,
+    ) -> Job[T]:
+        """Start work as a job on the running loop. It keeps so many of its last lines."""
+        job: Job[T] = Job(len(self._jobs) + 1, kind, title, keep, self.log.write)
         self._jobs.append(job)  # type: ignore[arg-type]
         job.begin(work)
         return job

@@ -21,11 +21,11 @@ from core.backtest.reproducing import Reproduction, judge
 from core.backtest.results import RunStore, RunSummary, StoredRun
 from core.backtest.runner import keep_refused, run_backtest, run_of_sweep
 from core.backtest.spec import RunSpec
-from core.backtest.sweep import SweepResult, SweepSpec
+from core.backtest.sweep import MOST_RUNS, SweepResult, SweepSpec
 from core.backtest.sweep_running import run_sweep
 from core.ibkr.connection import BrokerSession
 from core.identity import Clock
-from core.jobs import Job, Jobs
+from core.jobs import KEPT_LINES, Job, Jobs
 from core.ranges import spell_out
 from core.settings import Settings
 from core.strategies.library import SHIPPED, Library
@@ -105,7 +105,9 @@ class RunJobs:
                 report=job.report,
             )
 
-        return self._jobs.start("backtest", f"sweep {_title(sweep.base)}", work)
+        # Its lines are its result as far as it is, and those held from before come all at once.
+        keep = MOST_RUNS + KEPT_LINES
+        return self._jobs.start("backtest", f"sweep {_title(sweep.base)}", work, keep=keep)
 
     def _spelled_out(self, spec: RunSpec) -> RunSpec:
         """The spec with the whole name of its strategy, its fees, and dates in place of `ytd` and

@@ -92,6 +92,15 @@ async def test_stopping_cancels_what_runs_and_waits_for_its_last_step() -> None:
     assert not jobs.running
 
 
+async def test_a_job_that_is_to_keep_more_loses_nothing() -> None:
+    async def work(job: Job[None]) -> None:
+        for number in range(KEPT_LINES + 5):
+            job.report(Said(str(number)))
+
+    job = Jobs().start("backtest", "a sweep", work, keep=KEPT_LINES + 5)
+    assert [str(event) async for event in job.events()] == [str(n) for n in range(KEPT_LINES + 5)]
+
+
 async def test_a_late_reader_loses_old_lines_and_is_told_how_many() -> None:
     async def work(job: Job[None]) -> None:
         for number in range(KEPT_LINES + 5):
