@@ -79,7 +79,8 @@ class Finding:
         series = self.series
         if series is None:
             return f"quarterdeck fetch {self.subject}"
-        return f"quarterdeck fetch {series.instrument_id} --bars {series.spec}"
+        start = f" --start {moment(self.span[0])[:10]}" if self.span else ""
+        return f"quarterdeck fetch {series.instrument_id} --bars {series.spec}{start}"
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.detail}"

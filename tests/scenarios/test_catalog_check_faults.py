@@ -226,7 +226,8 @@ def test_a_damaged_file_lies_in_quarantine_until_its_bars_are_fetched_again(root
     catalog = Catalog.open(root)
     assert catalog.missing(AAPL, JANUARY, None) == [JANUARY]
     (told,) = [one for one in look(root).findings if one.kind == "quarantined"]
-    assert told.mend == "quarterdeck fetch AAPL.NASDAQ --bars 1-MINUTE-LAST"
+    command = "quarterdeck fetch AAPL.NASDAQ --bars 1-MINUTE-LAST --start 2024-01-01"
+    assert told.mend == command
 
     store(catalog, AAPL, JANUARY_BARS, JANUARY)
 
