@@ -25,7 +25,7 @@ import psutil
 from core.options import Options
 from core.simulator.process import start_process
 from core.workspace import Workspace
-from tests.benchmarks import sweeping_app
+from tests.benchmarks import loaded_app
 from tests.benchmarks.measure import Measurement
 from tests.benchmarks.workspaces import make_many_series, store_minutes
 
@@ -33,6 +33,7 @@ WIDTH, HEIGHT = 160, 45
 IDLE_S, WATCHED_S = 20.0, 10.0
 SERIES = 5_000
 _SETTLED_S = 1.5
+_SILENT_S = 3.0
 _KEYS = 60
 _QUIET_S = 0.02
 """A key is painted when nothing was written for so long after the first bytes."""
@@ -62,6 +63,11 @@ class Line:
         os.write(self.master, keys)
         self.read(then)
 
+    def settle(self) -> None:
+        """Wait until nothing was written for as long as no work of ours is silent."""
+        while self.read(_SILENT_S):
+            pass
+
     def key_times(self, keys: tuple[bytes, ...]) -> list[float]:
         """Milliseconds from each of many key strokes to the last byte of its paint."""
         times = []
@@ -78,19 +84,21 @@ class Line:
 
 
 @contextmanager
-def dashboard(home: Path, port: int, *options: str, module: str = "tui.cli") -> Iterator[Line]:
-    """The dashboard of the demo profile on the gateway at `port`, connected and, unless the module
-    is another, at rest."""
+def dashboard(
+    home: Path, port: int, *options: str, load: loaded_app.Load | None = None
+) -> Iterator[Line]:
+    """The dashboard of the demo profile on the gateway at `port`, connected, and at rest or under
+    a load."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-    program = f"from {module} import main; main()"
+    program = f"from {loaded_app.__name__ if load else 'tui.cli'} import main; main()"
     arguments = ["--profile", "demo", "--home", str(home), "--port", str(port), *options]
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env=os.environ | {"TERM": "xterm-256color"},
+        env=os.environ | {"TERM": "xterm-256color", "LOAD": load or ""},
         start_new_session=True,
     )
     os.close(slave)
@@ -124,7 +132,7 @@ async def _fill(home: Path) -> None:
     """A catalog of many series, and one that is swept over."""
     workspace = await Workspace.open(Options(profile="demo", home=home, port=1))
     await asyncio.to_thread(make_many_series, workspace.catalog.root, SERIES, 1, "simulated")
-    await asyncio.to_thread(store_minutes, workspace, sweeping_app.BARS)
+    await asyncio.to_thread(store_minutes, workspace, loaded_app.BARS)
     await workspace.close()
 
 
@@ -132,23 +140,26 @@ def _watch(home: Path, port: int) -> list[Measurement]:
     found: list[Measurement] = []
     with dashboard(home, port) as line:
         found.append(_bytes("idle, Connection: bytes/s", line.per_second(IDLE_S), 100))
-        line.press(b"2", then=5.0)
+        line.press(b"2")
+        line.settle()
         listed = _resident_mb(line)
         found.append(_bytes("idle, Catalog: bytes/s", line.per_second(IDLE_S / 2), 10))
-        found += _each_screen(line, "idle")
+        found += _each_screen(line, "idle", 33)
+        found += _chart(line)
         note = f"{SERIES:,} series listed; {_resident_mb(line):.0f} MB after all four screens"
         found.append(Measurement("memory of the dashboard", listed, "MB", None, 150, note=note))
         found += _while_fetching(line, "", 8_000)
-        line.press(b"2", then=1.0)
-        found += _times("key to paint, Catalog, while fetching", line.key_times((b"j", b"k")), 50)
-    with dashboard(home, port, module=sweeping_app.__name__) as line:
-        found += _each_screen(line, "during a sweep")
+        found += _each_screen(line, "while fetching", 50)
+    with dashboard(home, port, load="sweep") as line:
+        found += _each_screen(line, "during a sweep", 33)
+    with dashboard(home, port, load="log") as line:
+        found += _each_screen(line, f"{loaded_app.LINES_PER_SECOND} log lines/s", 50)
     with dashboard(home / "slow", port, "--low-bandwidth") as line:
         found += _while_fetching(line, ", --low-bandwidth", 2_000)
     return found
 
 
-def _each_screen(line: Line, when: str) -> list[Measurement]:
+def _each_screen(line: Line, when: str, bound: float) -> list[Measurement]:
     """How long keys take on each screen."""
     found: list[Measurement] = []
     for key, name, moves in (
@@ -158,8 +169,16 @@ def _each_screen(line: Line, when: str) -> list[Measurement]:
         (b"4", "Backtest", (b"\t",)),
     ):
         line.press(key, then=4.0)
-        found += _times(f"key to paint, {name}, {when}", line.key_times(moves), 33)
+        found += _times(f"key to paint, {name}, {when}", line.key_times(moves), bound)
     return found
+
+
+def _chart(line: Line) -> list[Measurement]:
+    """How long it takes to pan through the candles of the first series, which fill the screen."""
+    line.press(b"2\r", then=4.0)
+    times = line.key_times((b"h", b"l"))
+    line.press(b"\x1b", then=1.0)
+    return _times("key to paint, candles", times, 150)
 
 
 def _while_fetching(line: Line, how: str, bound: float) -> list[Measurement]:
