@@ -24,7 +24,7 @@ from catalog.checks.memory import CheckMemory, SeenFile
 from catalog.checks.reading import CheckProgress, CheckStopped, Examination, FileReader
 from catalog.checks.remembered import ledger_findings, soundness
 from catalog.checks.series import SeriesState, series_findings
-from catalog.coverage import Interval, subtract
+from catalog.coverage import Interval, missing
 from catalog.errors import CatalogUnusable
 from catalog.events import Report, ignore
 from catalog.instruments import CLASS_FOLDERS, Definition
@@ -161,7 +161,7 @@ def _findings(
     answered = {state.series: state.answered for state in states}
     yield from ledger_findings(root, ledger, files, instruments, answered)
     for finding in folder_findings(root):
-        if finding.kind != "quarantined" or _still_missing(finding, covered):
+        if finding.kind != "quarantined" or _still_missing(finding, states, book):
             yield finding
 
 
@@ -230,10 +230,14 @@ def _instrument_findings(
             yield Finding("no_bars", instrument_id, "no bars of it are stored")
 
 
-def _still_missing(finding: Finding, covered: Mapping[Series, Sequence[Interval]]) -> bool:
-    if finding.series is None or finding.span is None:
+def _still_missing(finding: Finding, states: Iterable[SeriesState], book: SessionBook) -> bool:
+    """Whether some open time of what was put aside was not asked for again."""
+    state = next((one for one in states if one.series == finding.series), None)
+    if state is None or finding.span is None:
         return True
-    return bool(subtract([finding.span], covered.get(finding.series, ())))
+    sessions = book(state.series, state.hours, finding.span)
+    open_times = None if sessions is None else sessions.open_times(state.series.spec)
+    return bool(missing(finding.span, state.covered, open_times))
 
 
 def _span(files: Iterable[SeenFile], now_ns: int) -> Interval:

@@ -18,6 +18,7 @@ from catalog.instruments import Definition
 from catalog.layout import NANOS_PER_DAY, open_of, partitions
 from catalog.ledger_rows import Empty
 from catalog.series import Series
+from catalog.sessions import Hours
 
 _SETTLING = 10 * NANOS_PER_DAY
 """So long after an expiry nothing more is expected."""
@@ -38,6 +39,11 @@ class SeriesState:
     definition: Definition | None
     alias: str | None
     revision: str | None
+
+    @property
+    def hours(self) -> Hours | None:
+        """The hours that were asked for; None where nobody says."""
+        return next((file.asked.hours for file in self.files if file.asked), None)
 
     @property
     def answered(self) -> list[Interval]:
@@ -158,11 +164,10 @@ def _jumps_between(state: SeriesState) -> Iterator[Finding]:
 
 def _gaps(state: SeriesState, known: SessionsOf) -> Iterator[Finding]:
     spec, covered = state.series.spec, state.covered
-    hours = next((file.asked.hours for file in state.files if file.asked), None)
-    if spec.intraday and hours is None:
+    if spec.intraday and state.hours is None:
         return  # nobody says which hours belong to it
     span = (covered[0][0], covered[-1][1])
-    sessions = known(state.series, hours, span)
+    sessions = known(state.series, state.hours, span)
     if sessions is None:
         return
     lacking = coverage.missing(span, covered, sessions.open_times(spec))
@@ -178,8 +183,7 @@ def _stale(state: SeriesState, known: SessionsOf, now_ns: int) -> Iterator[Findi
     end = state.covered[-1][1]
     if end >= now_ns or (expires and expires <= end + _SETTLING):
         return
-    hours = next((file.asked.hours for file in state.files if file.asked), None)
-    sessions = known(state.series, hours, (end, now_ns))
+    sessions = known(state.series, state.hours, (end, now_ns))
     if sessions is None:
         return
     since = sessions.take((sessions.opens >= end) & (sessions.closes <= now_ns))

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catalog.encoding import to_arrow, write_table
@@ -15,6 +16,7 @@ from catalog.health import CheckProgress, CheckReport, CheckStopped, check
 from catalog.repair import plan, repair
 from catalog.repair_series import SeriesMended
 from catalog.series import Series
+from catalog.sessions import Sessions
 from catalog.store import Catalog
 from catalog.trash import transactions, undo
 from tests.scenarios.catalog_faults import (
@@ -27,13 +29,14 @@ from tests.scenarios.catalog_faults import (
     bar_files,
     double_rows,
     drop_footers,
+    flip,
     make_sound,
     remove_january,
     scatter,
     split_unadjusted,
     write_foreign,
 )
-from tests.scenarios.catalog_samples import AAPL, DAY, MINUTE, START, bars, store
+from tests.scenarios.catalog_samples import AAPL, DAY, MINUTE, START, bars, definition, store
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +236,26 @@ def test_a_damaged_file_lies_in_quarantine_until_its_bars_are_fetched_again(root
 
     assert look(root).findings == ()
     assert len(transactions(root)) == 1
+
+
+def test_what_was_put_aside_is_whole_again_when_each_of_its_sessions_is(tmp_path: Path) -> None:
+    catalog = Catalog.open(tmp_path)
+    catalog.store_instrument(definition(AAPL), origin="simulated")
+    days = [(START + at * DAY, START + at * DAY + 390 * MINUTE) for at in range(2)]
+    opens, closes = np.array(days).T
+    known = Sessions(opens // DAY, opens, closes, "America/New_York", "broker")
+    catalog.store_sessions(AAPL.instrument_id, "regular", (START - DAY, NOW + DAY), known)
+
+    def fetch() -> None:
+        for day in days:  # each for itself: the night between them is never asked for
+            store(catalog, AAPL, bars(AAPL, 390, first_open=day[0]), day)
+
+    fetch()
+    flip(tmp_path)
+    repair(tmp_path, plan(look(tmp_path).findings))
+    assert "quarantined" in kinds(look(tmp_path))
+    fetch()
+    assert look(tmp_path).findings == ()
 
 
 def test_dropped_footers_come_back_with_all_they_said(root: Path) -> None:
