@@ -104,7 +104,7 @@ async def test_broken_settings_are_told_and_the_last_good_ones_used(tmp_path: Pa
     second = app()
     async with second.run_test(size=(120, 40), notifications=True) as pilot:
         # Word by word: where it wraps depends on the path of the file.
-        await Deck(second, pilot).shows("15:41 GMT", *"line 2: workers: correct that".split())
+        await Deck(second, pilot).shows("15:41 GMT", "2:", "workers:", "correct")
 
 
 async def test_the_palette_finds_strategies_and_what_other_screens_do(tmp_path: Path) -> None:
