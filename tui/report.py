@@ -96,6 +96,12 @@ OTHERS: Mapping[str, tuple[str, Say]] = MappingProxyType(
 )
 """The figures of the run alone."""
 FIGURES = MappingProxyType({**CURVE, **OTHERS})
+_BENCHMARK = MappingProxyType({"benchmark_return": ("held", percent)})
+
+
+def told_by(name: str) -> tuple[str, Say]:
+    """What any metric is called, and how it is told."""
+    return (FIGURES | _BENCHMARK).get(name, (name.replace("_", " "), ratio))
 
 
 def print_run(run: StoredRun, output: Output, *, told: bool = False) -> None:

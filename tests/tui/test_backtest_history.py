@@ -161,10 +161,13 @@ async def test_the_best_run_by_any_metric_stands_first(
 ) -> None:
     async with runs(run_home, tmp_path, gateway_port, (160, 45)) as shown:
         by_turnover = [one.run_id for one in shown.workspace.runs.list(Search(sort="turnover"))]
+        await shown.press("o")
+        await shown.shows("▲")
         await shown.press("M", *"nonsense", "enter")
         await shown.shows("Best by which metric?", "nonsense")
         await shown.press("home", "ctrl+k", *"turn", "right", "enter")
         await shown.shows("best turnover first")
+        assert "▲" not in shown.text
         await shown.press("g")
         await shown.until(lambda: history(shown).cursor_key == by_turnover[0])
 

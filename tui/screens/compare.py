@@ -13,7 +13,7 @@ from tui.keys import named
 from tui.screens.base import BaseScreen
 from tui.widgets.backtest_spec import title_of
 from tui.widgets.chart import Chart
-from tui.widgets.result_figures import NOT_AVAILABLE, percent
+from tui.widgets.result_figures import NOT_AVAILABLE
 from tui.widgets.result_table import Cell, Column, ResultTable, Row
 from tui.widgets.table import cut_in_the_middle
 from tui.zone import EXCHANGE_ZONE
@@ -103,20 +103,15 @@ def _setting_row(setting: Setting, shown: slice) -> Row:
 
 
 def _figure_row(figure: Figure, shown: slice) -> Row:
-    from tui.report import FIGURES
+    from tui.report import told_by
 
-    others = {"benchmark_return": ("held", percent)}
-    label, say = (FIGURES | others).get(figure.name, (figure.name.replace("_", " "), _plainly))
+    label, say = told_by(figure.name)
     cells = []
     for at, value in list(enumerate(figure.values))[shown]:
         text = NOT_AVAILABLE if value is None else say(value)
         best = at in figure.best
         cells.append(Cell(f"{text} <" if best else f"{text}  ", "good" if best else ""))
     return Row(figure.name, (Cell(f"  {label}"), *cells))
-
-
-def _plainly(value: float) -> str:
-    return f"{value:,.2f}"
 
 
 def _draw(curves: Curves, width: int, height: int) -> str:

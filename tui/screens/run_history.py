@@ -158,6 +158,7 @@ class RunHistory(BaseScreen):
 
         def chosen(text: str) -> None:
             self._metric = text
+            self.history.unsort()
             if self.workspace is not None:
                 self.start(self.read_history(self.workspace))
 

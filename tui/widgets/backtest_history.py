@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.widgets.backtest_spec import settings_of
 from tui.widgets.header import EXCHANGE_ZONE
@@ -13,7 +14,7 @@ from tui.widgets.result_table import Cell, Column, Row, gain
 if TYPE_CHECKING:
     from core.backtest.results import RunSummary
 
-_SHOWN_INSTRUMENTS = 2
+_SHOWN_INSTRUMENTS = 3
 _ALWAYS = ("total_return", "sharpe", "max_drawdown")
 
 
@@ -23,10 +24,10 @@ def columns(metric: str = "") -> tuple[Column, ...]:
         Column(f"run ({EXCHANGE_ZONE.word})"),
         Column("strategy", flexible=True),
         Column("on"),
+        *([Column(_told_by(metric)[0], number=True)] if _has_a_column(metric) else []),
         Column("return", number=True),
         Column("Sharpe", number=True),
         Column("max DD", number=True),
-        *([Column(metric, number=True)] if _has_a_column(metric) else []),
     )
 
 
@@ -43,10 +44,10 @@ def history_row(run: RunSummary, now: datetime, metric: str = "") -> Row:
     if metrics is None:
         return Row(run.run_id, (*head, Cell(f"failed: {run.result.failure.title}", "bad")))
     figures = (
+        *([Cell(_told_by(metric)[1](getattr(metrics, metric)))] if _has_a_column(metric) else []),
         gain(metrics.total_return, percent(metrics.total_return)),
         Cell(ratio(metrics.sharpe)),
         gain(-metrics.max_drawdown, percent(-metrics.max_drawdown)),
-        *([Cell(_told(getattr(metrics, metric)))] if _has_a_column(metric) else []),
     )
     return Row(run.run_id, (*head, *figures))
 
@@ -55,8 +56,10 @@ def _has_a_column(metric: str) -> bool:
     return bool(metric) and metric not in _ALWAYS
 
 
-def _told(value: float | None) -> str:
-    return f"{value:,}" if isinstance(value, int) else ratio(value)
+def _told_by(metric: str) -> tuple[str, Callable[[Any], str]]:
+    from tui.report import told_by
+
+    return told_by(metric)
 
 
 def _marks(run: RunSummary) -> list[str]:
@@ -71,6 +74,9 @@ def _said(run: RunSummary) -> list[str]:
 
 
 def _instruments(run: RunSummary) -> str:
+    """The id of one instrument, the symbols of several: figures are to the right of them."""
     names = [venue.instrument_id for venue in run.result.venues] or list(run.spec.instruments)
+    if len(names) > 1:
+        names = [name.rpartition(".")[0] or name for name in names]
     more = len(names) - _SHOWN_INSTRUMENTS
     return " ".join(names[:_SHOWN_INSTRUMENTS]) + (f" +{more}" if more > 0 else "")

@@ -267,6 +267,10 @@ class ResultTable(FilteredView):
         more = " …" if len(self._widths) < len(titles) else ""
         return [*self._line([Cell(title) for title in titles], style), Segment(more, style)]
 
+    def unsort(self) -> None:
+        """Show the rows in the order they come in."""
+        self._sort_by(None)
+
     def _sort_by(self, order: Order | None) -> None:
         self._order = order
         self._arrange()

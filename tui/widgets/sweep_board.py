@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -12,7 +12,7 @@ from core.backtest.metrics import LOWER_IS_BETTER, Metrics
 from core.backtest.sweep import SweepRun, place_by, ranked
 from core.backtest.sweep_running import SweepRunEnded, SweepRunFailed
 from core.jobs import JobState
-from tui.widgets.result_figures import NOT_AVAILABLE, ratio
+from tui.widgets.result_figures import NOT_AVAILABLE
 from tui.widgets.result_progress import clock, progress_bar
 from tui.widgets.result_table import Cell, Column, Row, gain
 
@@ -71,9 +71,11 @@ class SweepBoard:
     @property
     def columns(self) -> tuple[Column, ...]:
         """What is varied, then the figures."""
+        from tui.report import told_by
+
         return (
             Column("/".join(axis.name.partition("_")[0] for axis in self.spec.axes)),
-            *(Column(_told_by(name)[0], number=True) for name in self._figures),
+            *(Column(told_by(name)[0], number=True) for name in self._figures),
         )
 
     def rows(self) -> list[Row]:
@@ -87,7 +89,9 @@ class SweepBoard:
         best = self._best(across, *down)
         if not best:
             return Content("")
-        label, say = _told_by(self._metric)
+        from tui.report import told_by
+
+        label, say = told_by(self._metric)
         low, high = min(best.values()), max(best.values())
 
         def told(value: float | None) -> str:
@@ -136,16 +140,11 @@ class SweepBoard:
         return found
 
 
-def _told_by(name: str) -> tuple[str, Callable[[Any], str]]:
-    """What a metric is called, and how it is told."""
-    from tui.report import FIGURES
-
-    return FIGURES.get(name, (name.replace("_", " "), ratio))
-
-
 def _cell(metrics: Metrics, name: str) -> Cell:
+    from tui.report import told_by
+
     value = getattr(metrics, name)
-    text = _told_by(name)[1](value)
+    text = told_by(name)[1](value)
     return gain(value, text) if name == "total_return" else Cell(text)
 
 
