@@ -57,25 +57,29 @@ class Things(Provider):
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)  # type: ignore[arg-type]
-        self._things: list[Thing] = []
+        self._reading: asyncio.Task[list[Thing]] | None = None
 
     async def startup(self) -> None:
-        app = cast("QuarterdeckApp", self.app)
-        if app.workspace is not None:
-            strategies = [one.name for one in await app.workspace.strategies()]
-            self._things = _elsewhere(app)
-            self._things += await asyncio.to_thread(_read, app, app.workspace, strategies)
+        # A key typed meanwhile ends the search that waits for us, and Textual's startup with it.
+        self._reading = asyncio.create_task(_things(cast("QuarterdeckApp", self.app)))
+
+    async def shutdown(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _known(self) -> list[Thing]:
+        return [] if self._reading is None else await asyncio.shield(self._reading)
 
     async def discover(self) -> Hits:
         shown: dict[str, int] = {}
-        for thing in self._things:
+        for thing in await self._known():
             shown[thing.kind] = shown.get(thing.kind, 0) + 1
             if shown[thing.kind] <= _DISCOVERED:
                 yield DiscoveryHit(Content(thing.name), thing.show, thing.name, thing.what)
 
     async def search(self, query: str) -> Hits:
-        words = query.lower().split()
-        for score, places, thing in await asyncio.to_thread(best, self._things, words):
+        words, things = query.lower().split(), await self._known()
+        for score, places, thing in await asyncio.to_thread(best, things, words):
             name = Content(thing.name)
             for at in places:
                 name = name.stylize(self.match_style or "reverse", at, at + 1)
@@ -120,6 +124,13 @@ def _places(word: str, name: str) -> list[int]:
             return []
         found.append(at)
     return found
+
+
+async def _things(app: QuarterdeckApp) -> list[Thing]:
+    if app.workspace is None:
+        return []
+    strategies = [one.name for one in await app.workspace.strategies()]
+    return _elsewhere(app) + await asyncio.to_thread(_read, app, app.workspace, strategies)
 
 
 def _elsewhere(app: QuarterdeckApp) -> list[Thing]:

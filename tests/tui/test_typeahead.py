@@ -43,6 +43,12 @@ async def test_screens_lists_and_fields_follow_each_other_in_one_piece(tmp_path:
         assert Settings.load(tmp_path / "settings.toml").workers == 7
 
 
+async def test_the_palette_finds_what_was_typed_while_it_opened(tmp_path: Path) -> None:
+    async with deck(tmp_path) as shown:
+        burst(shown, "colon", *"backt")
+        await shown.shows("Backtest: edit & rerun")
+
+
 async def test_a_paste_keeps_to_the_order(tmp_path: Path) -> None:
     async with deck(tmp_path) as shown:
         burst(shown, "3", "n")
