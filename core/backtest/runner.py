@@ -20,7 +20,7 @@ from core.backtest.data import RunData as RunData
 from core.backtest.following import follow
 from core.backtest.limits import Limits
 from core.backtest.results import RunResult, RunStore, RunSummary, StoredRun
-from core.backtest.spec import RunSpec
+from core.backtest.spec import RunSpec, plain_value
 from core.backtest.task import Outcome, Progress, Task
 from core.backtest.venues import VenueDetected, detect_venue
 from core.jobs import JobProgress, LogLine
@@ -155,7 +155,9 @@ async def _begun(
     spec = with_cash(replace(spec, strategy=info.name), data.instruments)
     parameters = await asyncio.to_thread(library.read, spec.strategy, spec.parameters)
     staging = await asyncio.to_thread(store.begin, datetime.now(UTC))
-    defaults = {one.name: one.default for one in info.parameters if one.default is not None}
+    defaults = {
+        one.name: plain_value(one.default) for one in info.parameters if one.default is not None
+    }
     return Task(spec, parameters, data, staging, sweep, library.folders, limits, defaults)
 
 
