@@ -212,10 +212,12 @@ class FetchBoard:
     def _end(self, snapshot: JobSnapshot) -> Cell:
         assert snapshot.finished is not None, "only of a job that ended"
         failed = sum(line.failed for line in self._lines.values())
-        ended = f"{snapshot.state} {snapshot.finished.astimezone(EXCHANGE_ZONE):%H:%M}"
+        at = f"{snapshot.finished.astimezone(EXCHANGE_ZONE):%H:%M}"
+        if failed and failed == len(self._lines):
+            return Cell(f"{JobState.FAILED} {at}", _TONES[JobState.FAILED])
         if failed:
-            return Cell(f"{ended}, {failed} failed", "warning")
-        return Cell(ended, _TONES[snapshot.state])
+            return Cell(f"{snapshot.state} {at}, {failed} failed", "warning")
+        return Cell(f"{snapshot.state} {at}", _TONES[snapshot.state])
 
     def _line(self, series: Series) -> _SeriesLine:
         return self._line_of(series.instrument_id, series.spec)
