@@ -98,7 +98,8 @@ class QuarterdeckApp(TypeaheadApp):
     """
 
     TITLE = "Quarterdeck"
-    CSS_PATH = "styles/shell.tcss"
+    # What the first screen needs is read at once: all styles are parsed anew for each that follows.
+    CSS_PATH: ClassVar = ["styles/shell.tcss", "styles/connection.tcss"]
     DEFAULT_MODE = "connection"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "connection": _connection,
@@ -150,7 +151,11 @@ class QuarterdeckApp(TypeaheadApp):
         self._bell = True
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = THEMES[0].name
+        self.set_reactive(QuarterdeckApp.theme, THEMES[0].name)  # nothing is drawn in another yet
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    def on_load(self) -> None:
+        self.stylesheet.apply(self)  # the first screen takes its colours from the app's
 
     def on_mount(self) -> None:
         # Textual puts back the real ones when the app has ended.
@@ -166,6 +171,11 @@ class QuarterdeckApp(TypeaheadApp):
         self._ticking = self.set_interval(seconds, self.tick)
 
     def on_ready(self) -> None:
+        # Textual is ready when all is laid out; what the opening imports would delay the paint.
+        self.call_after_refresh(self._begin_opening)
+
+    def _begin_opening(self) -> None:
+        gc.enable()  # it was put off for the first paint
         self._opening = asyncio.create_task(self._open())
 
     async def on_unmount(self) -> None:

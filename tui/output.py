@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -106,6 +105,8 @@ class Output:
         return await job.wait()
 
     def _object(self, fields: dict[str, object]) -> None:
+        import json  # the first paint does not wait for it
+
         print(json.dumps(fields, default=str), flush=True)
 
 

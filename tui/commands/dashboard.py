@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import os
 import sys
@@ -44,7 +43,6 @@ def run_dashboard(options: Options) -> int:
             "set TERM to what the terminal is, such as xterm-256color",
             "or use the commands: quarterdeck --help",
         )
-    _share_one_heap()
     terminal = sys.__stderr__  # where Textual draws
     try:
         sys.__stderr__ = LastingStream(sys.stderr)  # type: ignore[assignment,misc]
@@ -56,6 +54,8 @@ def run_dashboard(options: Options) -> int:
 def _share_one_heap() -> None:
     """Keep glibc from giving each thread a heap of its own, where freed memory stays: some MB each.
     Other libraries have no such heaps."""
+    import ctypes
+
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
@@ -82,6 +82,7 @@ async def _run_one(options: Options) -> QuarterdeckApp:
         async def open_it() -> Workspace:
             from tui.commands.invocation import open_workspace
 
+            _share_one_heap()
             workspace = await opened.enter_async_context(open_workspace(options))
             opened.push_async_callback(asyncio.wait, [asyncio.create_task(workspace.warm_up())])
             return workspace

@@ -56,6 +56,8 @@ class BaseScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        # As the app's has it: otherwise Textual styles twice what it has just styled.
+        self._css_update_count = 0
         self._work: set[asyncio.Task[None]] = set()
         self._complete = False
 

@@ -40,7 +40,6 @@ _FARM_STYLES = {"ok": "$text-success", "broken": "$text-error", "connecting": "$
 class ConnectionScreen(BaseScreen):
     """The state of the connection, the data farms, and what the broker told."""
 
-    CSS_PATH = "../styles/connection.tcss"
     AUTO_FOCUS = ""  # the keys of the session come first; tab goes to the notices
     BODY_CLASSES: ClassVar[str] = "-no-session"
     HELP_TITLE: ClassVar[str] = "Connection"

@@ -37,7 +37,7 @@ class ProfileTable(ResultTable):
 class Profiles(Dialog[str]):
     """Dismissed with the name of the profile to open, or None."""
 
-    CSS_PATH: ClassVar = ["../styles/form.tcss", "../styles/connection.tcss"]
+    CSS_PATH = "../styles/form.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         *named(
             "profiles",
