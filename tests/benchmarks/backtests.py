@@ -15,7 +15,7 @@ from tests.benchmarks.workspaces import spec_of, workspace_with_minutes
 
 SHORT, LONG = 60, 100_000
 ROUNDS = 15
-LONG_ROUNDS = 5
+LONG_ROUNDS = 15
 
 
 def measure() -> list[Measurement]:
