@@ -47,7 +47,7 @@ async def _measure() -> list[Measurement]:
             max(works) * 1000,
             "ms",
             None,
-            50,
+            16,
         ),
     ]
 

@@ -34,7 +34,7 @@ IDLE_S, MINUTE_S, WATCHED_S = 20.0, 60.0, 10.0
 SERIES = 5_000
 _SETTLED_S = 1.5
 _SILENT_S = 3.0
-_KEYS = 60
+_KEYS = 200
 _QUIET_S = 0.02
 """A key is painted when nothing was written for so long after the first bytes."""
 
